@@ -1,0 +1,1 @@
+"""The theorems, one file a paper; `catalogue` is the tuple of all of them."""

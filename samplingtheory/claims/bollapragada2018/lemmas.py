@@ -1,0 +1,122 @@
+"""The growth lemma, descent directions, sizes of the tests, and the decrease of one step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...criteria import AugmentedInnerProductTest, InnerProductTest, NormTest
+from ...evidence.base import Quantity
+from ...evidence.exact import Enumerate, Mixture, Recursion
+from ...evidence.simulate import Bet, Count
+from ...methods import SGD
+from ...problems.nonconvex import Huber, Sawtooth, TwoCurvature
+from ...problems.oracles import Along, CantelliTight, FourAtoms, Lazy, Oracle
+from ...problems.quadratic import GaussianQuadratic, Quadratic
+from ...run import Step
+from ...sizing import Ahead, Fixed
+from ..base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
+from ..common import (
+    CONVEX,
+    SHORT_STEP,
+    SMOOTH,
+    STRONG,
+    TEST,
+    cosine_sum,
+    iterations,
+    random_points,
+    real,
+    running_min,
+    small_logistic,
+    step_at_most,
+    theory,
+    up_to,
+)
+
+from .cases import PAIRS, PAPER, ONE, four_atoms, growth_of, logistic_tree, on_data, sgd_case, tight_four
+
+# ---------------------------------------------------------------- growth lemma and descent directions
+
+growth_lemma = Claim(
+    id=f"{PAPER}/growth", kind="step", title="Tests bound the second moment of the sampled gradient",
+    source=Source(PAPER, "inside Lemma 3.1", RECONSTRUCTED),
+    statement=r"\mathbb{E}_k\|g_k\|^2 \le (1+\theta^2+\nu^2)\,\|\nabla F(x_k)\|^2",
+    explain="Everything after this depends on the tests only through M = 1 + theta^2 + nu^2 (norm test: 1 + eps^2).",
+    quantity=Quantity(("g2", "grad2"), lambda s, now, then: (then.g2, s.growth * now.grad2)),
+    hypotheses={"test": TEST},
+    tight=tight_four(Enumerate(1)),
+    generic=(
+        logistic_tree(0.5, Enumerate(2)),
+        sgd_case("Gaussian, real n", GaussianQuadratic(np.linspace(1, 5, 5), 1.0), Ahead(NormTest(0.9), integer=False),
+                 np.full(5, 2.0), Bet(5, 500), 1.81),
+    ),
+    real=(on_data("breast_cancer", AugmentedInnerProductTest(0.9, 5.84), 35.9156, Bet(5, 400)),),
+    broken={"test": tuple(
+        sgd_case(f"noise 1.1 times too large, theta = {t}, nu = {v}", four_atoms(1.1 * t, 1.1 * v), ONE, [1.0, 0.5],
+                 Enumerate(1), growth_of(t, v)) for t, v in PAIRS[1:])},
+)
+
+
+def _uphill(step: Step) -> Any:
+    inner, signal = (step.batch.moments.mean * step.law("mean")).sum(-1), step.law("signal")
+    return (inner <= 1e-12 * signal).astype(float)
+
+
+IP_TEST = Hypothesis("the inner product test holds: Var(g'u) <= theta^2 |grad F|^2",
+                     lambda case, seen: 1 - seen["rel_along"] / case.symbols.theta**2, ("rel_along",))
+THETAS = (0.5, 0.9, 2.0)
+
+
+def descent_case(name: str, theta: float, problem: Any, sizing: Any, x0: Any, evidence: Any) -> Case:
+    return sgd_case(name, problem, sizing, x0, evidence, 1 + theta**2, theta=theta)
+
+
+def _descent_on_data() -> Case:
+    problem = real("breast_cancer")
+    return descent_case("breast_cancer (logistic), theta = 0.9", 0.9, problem, Ahead(InnerProductTest(0.9)),
+                        np.zeros(problem.dim), Count(20_000))
+
+
+descent_probability = Claim(
+    id=f"{PAPER}/descent-probability", kind="probability", title="The sampled gradient is a descent direction, mostly",
+    source=Source(PAPER, "section 2 (idea); Cantelli's inequality", RECONSTRUCTED),
+    statement=r"\mathbb{P}\left(g_k^{T}\nabla F(x_k)\le 0\right)\le\frac{\theta^2}{1+\theta^2}",
+    explain="Cantelli's bound; a two-point law reaches it. Gaussian noise stays far below it.",
+    quantity=Quantity((("uphill", _uphill), "grad2"),
+                      lambda s, now, then: (then.uphill, np.full(np.shape(then.uphill), s.theta**2 / (1 + s.theta**2)))),
+    hypotheses={"test": IP_TEST},
+    tight=tuple(descent_case(f"two-point law, theta = {t}", t, Oracle(Quadratic(np.ones(1)), CantelliTight(t)), ONE,
+                             [1.0], Enumerate(1)) for t in THETAS),
+    generic=tuple(descent_case(f"Gaussian, theta = {t}", t, GaussianQuadratic(np.ones(1), 1.0),
+                               Ahead(InnerProductTest(t), integer=False), [1.0], Count(20_000)) for t in THETAS),
+    real=(_descent_on_data,),
+    broken={"test": tuple(
+        descent_case(f"twice the variance, theta = {t}", t,
+                     Oracle(Quadratic(np.ones(1)), CantelliTight(t * 2**0.5)), ONE, [1.0], Enumerate(1))
+        for t in THETAS)},
+)
+
+
+# ---------------------------------------------------------------- one step
+
+one_step = Claim(
+    id=f"{PAPER}/one-step", kind="step", title="Expected decrease of one step",
+    source=Source(PAPER, "Lemma 3.1", RECONSTRUCTED),
+    statement=r"\mathbb{E}_k F(x_{k+1}) \le F(x_k) - \frac{\alpha}{2}\,\|\nabla F(x_k)\|^2,"
+              r"\qquad \alpha\le\frac{1}{LM}",
+    explain="Shown as promised decrease over achieved decrease. Without the orthogonality test the decrease fails "
+            "as soon as nu^2 > 1 + theta^2.",
+    quantity=Quantity(("gap", "grad2"), lambda s, now, then: (s.alpha / 2 * now.grad2, now.gap - then.gap)),
+    hypotheses={"smooth": SMOOTH, "step": SHORT_STEP, "test": TEST},
+    tight=tight_four(Enumerate(1)),
+    generic=(logistic_tree(0.5, Enumerate(3)), logistic_tree(2.0, Enumerate(3))),
+    broken={
+        "step": tuple(sgd_case(f"step 2.2/(LM), M = {growth_of(t, v):.4g}", four_atoms(t, v), ONE, [1.0, 0.5],
+                               Enumerate(1), growth_of(t, v), used=2.2 / growth_of(t, v)) for t, v in PAIRS),
+        "test": tuple(sgd_case(f"no orthogonality test, nu = {v}", four_atoms(0.9, v), ONE, [1.0, 0.5], Enumerate(1),
+                               1.81) for v in (2.0, 5.84)),
+    },
+)
+
+CLAIMS = (growth_lemma, descent_probability, one_step)

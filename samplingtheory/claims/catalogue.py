@@ -1,0 +1,8 @@
+"""All claims, in the order in which they are read."""
+
+from __future__ import annotations
+
+from . import bollapragada2018, byrd2012, espath2021
+from .base import Claim
+
+catalogue: tuple[Claim, ...] = (*byrd2012.CLAIMS, *bollapragada2018.CLAIMS, *espath2021.CLAIMS)

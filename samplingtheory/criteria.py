@@ -1,0 +1,173 @@
+"""Batch-size tests: from the moments of one sample gradient to the smallest admissible sample size.
+
+One inequality serves all of them (u is the unit vector of the direction, total = along + across):
+
+    spread / n * (1 - n/N)  <=  tol^2 * signal            smallest n = 1 / (tol^2 signal / spread + 1/N)
+
+A criterion is which spread and which tolerance. The exact test reads `problem.law(x)`; the practical test is
+the same function of a batch. Sizes are real; `whole` is the one place that rounds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from .moments import Array, Moments, exact, exact_array
+
+Criterion = Callable[[Moments], Array]
+
+
+def smallest(spread: Array, signal: Array, tol: Array, population: float) -> Array:
+    """Smallest real n with spread/n (1 - n/N) <= tol^2 signal: 0 without spread, N (or inf) without signal."""
+    spread, signal = np.asarray(spread), np.asarray(signal)
+    if spread.dtype == object:
+        return _smallest_exact(spread, signal, tol, population)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        size = 1.0 / (np.square(tol) * signal / spread + 1.0 / population)
+    size = np.where(spread > 0, size, np.where(spread == 0, 0.0, np.nan))
+    if np.isnan(size).any():
+        raise ValueError(
+            "a batch-size test met NaN (or a negative variance): the gradients behind it are not finite"
+        )
+    return size[()]
+
+
+def _smallest_exact(spread: Array, signal: Array, tol: Array, population: float) -> Array:
+    tol2 = exact(tol, spread) ** 2
+    rest = Fraction(0) if math.isinf(population) else 1 / Fraction(population)
+    out = np.empty(spread.shape, dtype=object)
+    for i in np.ndindex(spread.shape):
+        if spread[i] == 0:
+            out[i] = Fraction(0)
+        elif spread[i] == math.inf:
+            out[i] = 1 / rest if rest else math.inf
+        else:
+            inverse = tol2 * signal[i] / spread[i] + rest
+            out[i] = 1 / inverse if inverse else math.inf
+    return out[()]
+
+
+def whole(n: Array, least: float = 1.0, cap: float = 1e15) -> Array:
+    """n rounded up to a whole size in [least, cap], as float64.
+
+    n within 1e-12 (relative) above an integer counts as that integer: an oracle that meets its test with
+    equality would otherwise draw two samples for one at most points, and the tight case would test nothing.
+    """
+    n = np.asarray(n)
+    if n.dtype == object:
+        n = np.array([v if v == math.inf else math.ceil(v) for v in n.ravel()], dtype=float).reshape(n.shape)
+    else:
+        n = np.where(np.isfinite(n), np.ceil(n - 1e-12 * np.maximum(n, 1.0)), n)
+    return np.clip(n, least, cap)
+
+
+def _positive(name: str, value: Any) -> None:
+    if not np.all(np.asarray(value) > 0) or not np.all(np.isfinite(np.asarray(value, dtype=float))):
+        raise ValueError(f"{name} is {value}; a tolerance must be a finite number above 0")
+
+
+@dataclass(frozen=True)
+class NormTest:
+    """E|g - grad F|^2 = total / n <= eps^2 |grad F|^2.  Byrd, Chin, Nocedal, Wu (2012)."""
+
+    eps: Any
+
+    def __post_init__(self) -> None:
+        _positive("eps", self.eps)
+
+    def __call__(self, m: Moments) -> Array:
+        return smallest(m.total, m.signal, self.eps, m.population)
+
+
+@dataclass(frozen=True)
+class InnerProductTest:
+    """Var <g_i, u> / n <= theta^2 |grad F|^2,  u = grad F / |grad F|.
+
+    Bollapragada, Byrd, Nocedal (2018). Their fourth power cancels because u has unit length.
+    """
+
+    theta: Any
+
+    def __post_init__(self) -> None:
+        _positive("theta", self.theta)
+
+    def __call__(self, m: Moments) -> Array:
+        return smallest(m.along, m.signal, self.theta, m.population)
+
+
+def across(m: Moments) -> Array:
+    """Variance of one sample gradient orthogonal to the direction: total - along (inf if nothing is known)."""
+    total, along = np.asarray(m.total), np.asarray(m.along)
+    if total.dtype == object:
+        return total - along
+    known = np.isfinite(total)
+    return np.where(known, np.maximum(np.where(known, total, 0) - np.where(known, along, 0), 0.0), np.inf)[()]
+
+
+@dataclass(frozen=True)
+class OrthogonalityTest:
+    """E|(I - u u') g_i|^2 / n <= nu^2 |grad F|^2.  Bollapragada, Byrd, Nocedal (2018)."""
+
+    nu: Any
+
+    def __post_init__(self) -> None:
+        _positive("nu", self.nu)
+
+    def __call__(self, m: Moments) -> Array:
+        return smallest(across(m), m.signal, self.nu, m.population)
+
+
+@dataclass(frozen=True)
+class AugmentedInnerProductTest:
+    """Inner product test AND orthogonality test: the larger of the two sizes.
+
+    Bollapragada, Byrd, Nocedal (2018); their parameters are theta = 0.9, nu = 5.84.
+    """
+
+    theta: Any = 0.9
+    nu: Any = 5.84
+
+    def __post_init__(self) -> None:
+        _positive("theta", self.theta)
+        _positive("nu", self.nu)
+
+    def __call__(self, m: Moments) -> Array:
+        return np.maximum(InnerProductTest(self.theta)(m), OrthogonalityTest(self.nu)(m))
+
+
+@dataclass(frozen=True)
+class _Restated:
+    """Moments whose signal is replaced; all else is read from `base`."""
+
+    base: Moments
+    signal: Array
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
+
+
+def debiased(m: Moments) -> Moments:
+    """m with signal max(0, signal - total/n (1 - n/N)): |g|^2 overstates |grad F|^2 by the variance of g."""
+    n, total = np.asarray(m.n), np.asarray(m.total)
+    if np.isinf(np.asarray(n, dtype=float)).all():
+        return m  # an exact law has nothing to correct
+    rest = 0 if math.isinf(m.population) else 1 / exact(m.population, total)
+    known = np.asarray(total, dtype=float) < math.inf
+    excess = np.where(known, total, 0) * (1 / exact_array(n, total) - rest)
+    return _Restated(m, np.where(known, np.maximum(m.signal - excess, 0), 0))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Debiased:
+    """A practical test with the signal corrected for its own noise (`debiased`)."""
+
+    criterion: Criterion
+
+    def __call__(self, m: Moments) -> Array:
+        return self.criterion(debiased(m))

@@ -1,0 +1,1 @@
+"""From measured ratios and counts to statements with a known error."""

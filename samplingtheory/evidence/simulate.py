@@ -1,0 +1,112 @@
+"""Evidence by simulation with error control: bets on ratios, counts of failures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..problems.base import EVERY
+from . import betting
+from .base import MC, Evidence, Quantity, extremes, namespace, thin
+from .exact import follow_case, recorded
+
+RISK = 0.01
+
+
+@dataclass(frozen=True)
+class Bet:
+    """Betting e-process on measured / bound over `runs` simulated runs of `steps` steps, at level `risk`.
+
+    step claims: one wealth a k fed by the one-step ratios, averaged over k, beside the pooled one.
+    statements: one wealth a k on the whole-run ratio, averaged over k. Comparison ends at the first k at which
+    any gap falls below 100 times its numerical error.
+    """
+
+    steps: int
+    runs: int = 1000
+    risk: float = RISK
+
+    def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
+                rng: Any, effort: int) -> Evidence:
+        runs = self.runs * effort
+        trace = follow_case(case, self.steps, recorded(quantity, watch), replicates=runs, rng=rng)
+        path = {n: trace[n] for n in (*trace.points, *trace.steps)}
+        last = _last_trusted(case, path, self.steps)
+        if kind == "step":
+            pairs = [quantity.sides(case.symbols, *_now_then(trace, k)) for k in range(last)]
+            ratio = np.stack([quantity.ratio(m, b) for m, b in pairs], axis=1)
+            wealth = betting.step_wealth
+        else:
+            measured, bound = quantity.sides(case.symbols, namespace(path))
+            ratio = quantity.ratio(measured, bound)[:last].T
+            wealth = betting.average_wealth
+        seen = extremes({n: path[n][:last] for n in watch if n in path})
+        return self._weigh(ratio, wealth, seen, last < self.steps)
+
+    def _weigh(self, ratio: Any, wealth: Any, seen: dict[str, float], cut: bool) -> Evidence:
+        runs, K = ratio.shape
+        log_wealth = wealth(ratio)
+        lower = betting.lower_confidence(ratio, self.risk, wealth)
+        means = ratio.mean(axis=0)
+        worst = int(np.argmax(means))
+        keep = np.unique(np.geomspace(1, runs, min(120, runs)).astype(int)) - 1
+        series = {"kind": "wealth", "runs": [int(i) + 1 for i in keep], "wealth": thin(log_wealth[keep]),
+                  "threshold": math.log(1 / self.risk), "k": list(range(1, K + 1)), "measured": thin(means),
+                  "bound": [1.0] * K}
+        first = betting.first_refutation(log_wealth, self.risk)
+        where = f"k = {worst + 1}" + (f", refuted after {first} runs" if first is not None else "")
+        if cut:
+            where += f"; compared up to k = {K}, where the gap meets its rounding error"
+        return Evidence(MC, float(means[worst]), lower, math.inf, 0.0, where, runs, self.risk,
+                        float(log_wealth.max()), seen=seen, series=series)
+
+
+def _now_then(trace: Any, k: int) -> tuple[Any, Any]:
+    now = {n: rows[k] for n, rows in trace.points.items()}
+    then = {n: rows[k + 1] for n, rows in trace.points.items()} | {n: rows[k] for n, rows in trace.steps.items()}
+    return namespace(now), namespace(then)
+
+
+def _last_trusted(case: Any, path: Any, steps: int) -> int:
+    """Number of steps before any gap is within 100 times its own error."""
+    if "gap" not in path:
+        return steps
+    small = (path["gap"] < 100 * case.problem.gap_error).any(axis=1)
+    last = int(np.argmax(small)) if small.any() else steps
+    if last == 0:
+        raise FloatingPointError("the starting gap is below 100 times its numerical error; start further away")
+    return min(last, steps)
+
+
+@dataclass(frozen=True)
+class Count:
+    """Failures among `runs` independent trials against delta: Clopper-Pearson, both directions at `risk`.
+
+    The quantity's `sides(s, now, then)` gives (failure indicator, delta) for one step from x0.
+    """
+
+    runs: int = 10_000
+    risk: float = RISK
+
+    def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
+                rng: Any, effort: int) -> Evidence:
+        runs = self.runs * effort
+        trace = follow_case(case, 1, recorded(quantity, watch), replicates=runs, rng=rng)
+        from . import counting  # scipy.stats takes longer to import than `list` may take
+
+        failed, delta = quantity.sides(case.symbols, *_now_then(trace, 0))
+        failures = int(np.sum(failed))
+        delta = float(np.max(delta))
+        low, high = counting.clopper_pearson(failures, runs, self.risk)
+        seen = extremes({n: rows[0] for n, rows in trace.steps.items() if n in watch})
+        log_e = counting.log_evidence(failures, runs, delta, "above")
+        series = {"kind": "count", "failures": failures, "runs": runs, "delta": delta, "lower": low, "upper": high}
+        return Evidence(MC, failures / runs / delta, low / delta, high / delta, 0.0,
+                        f"{failures} failures in {runs} trials, allowed rate {delta:.4g}", runs, self.risk,
+                        log_e, high <= delta, seen=seen, series=series)
+
+
+__all__ = ["EVERY", "RISK", "Bet", "Count"]

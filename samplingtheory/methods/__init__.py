@@ -1,0 +1,5 @@
+"""Methods: frozen hyper-parameters, `init(x)` and `step(state, batch)`; the loop is elsewhere."""
+
+from .sgd import SGD, Backtracking
+
+__all__ = ["SGD", "Backtracking"]

@@ -1,0 +1,1 @@
+"""Objectives with certified constants, exact laws and samplers."""

@@ -1,0 +1,156 @@
+"""Drawing from finite supports, and enumerating every batch of a size with its probability."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from itertools import combinations, combinations_with_replacement
+
+import numpy as np
+
+from ..moments import Array, Weighted, divide, exact_array
+from .base import Batch, Chance, Constants, Every, least_size
+
+MOST = 2_000_000  # batches one enumeration step may list
+
+
+@lru_cache(maxsize=256)
+def _subsets(N: int, n: int) -> tuple[Array, Array]:
+    """All subsets of size n as counts (C(N, n), N), each with its exact weight."""
+    rows = np.array(list(combinations(range(N), n)), dtype=int).reshape(-1, n)
+    counts = np.zeros((len(rows), N), dtype=int)
+    np.put_along_axis(counts, rows, 1, axis=1)
+    return counts, np.full(len(rows), Fraction(1, len(rows)), dtype=object)
+
+
+@lru_cache(maxsize=256)
+def _multisets(A: int, n: int) -> tuple[Array, Array]:
+    """All multisets of n from A atoms as counts (C(A + n - 1, n), A), with their multinomial coefficients."""
+    rows = np.array(list(combinations_with_replacement(range(A), n)), dtype=int).reshape(-1, n)
+    counts = np.stack([(rows == a).sum(1) for a in range(A)], axis=1)
+    ways = [math.factorial(n) // math.prod(math.factorial(int(c)) for c in row) for row in counts]
+    return counts, np.array(ways, dtype=object)
+
+
+def batches(A: int, n: int, probabilities: Array, population: float) -> tuple[Array, Array]:
+    """Every batch of size n: counts (J, A) and weights (J,), exact if the probabilities are Fractions."""
+    without = not math.isinf(population)
+    number = math.comb(A, n) if without else math.comb(A + n - 1, n)
+    if number > MOST:
+        raise ValueError(
+            f"{number} batches of size {n} from {A} atoms are too many to enumerate (at most {MOST}); "
+            "use fewer atoms or a Monte Carlo rng"
+        )
+    if without:
+        counts, weights = _subsets(A, n)
+        return counts, weights if probabilities.dtype == object else weights.astype(float)
+    counts, ways = _multisets(A, n)
+    powers = np.ones(len(counts), dtype=probabilities.dtype)
+    for a in range(A):
+        powers = powers * probabilities[a] ** counts[:, a]
+    weights = ways * powers
+    return (counts, weights) if probabilities.dtype == object else (counts, weights.astype(float))
+
+
+def counted(atoms: Array, counts: Array, n: Array, population: float) -> Weighted:
+    """Moments of batches that hold atom j `counts[:, j]` times; atoms (E, A, d), counts (E, A), n (E,)."""
+    size = exact_array(n, atoms)
+    rational = np.vectorize(Fraction, otypes=[object])
+    weights = (rational(counts) if atoms.dtype == object else counts) / size[:, None]
+    return Weighted(atoms, weights, divide(size, size - 1, 0), n, n - 1, population)
+
+
+def enumerate_batches(
+    atoms: Array, probabilities: Array, n: Array, population: float,
+    value: Callable[[Array | None, Array], Callable[[Array], Array]] | None = None,
+) -> Batch:
+    """Every batch of n[r] atoms at every point r, as one Batch with `parent` and `weight`."""
+    parents, tables, weights, sizes = [], [], [], []
+    A = atoms.shape[-2]
+    for size in np.unique(n):
+        rows = np.flatnonzero(n == size)
+        counts, w = batches(A, int(size), probabilities, population)
+        if len(rows) * len(counts) > MOST:
+            raise ValueError(
+                f"the tree would grow by {len(rows) * len(counts)} batches in one step (at most {MOST}); "
+                "enumerate fewer steps or a smaller population"
+            )
+        parents.append(np.repeat(rows, len(counts)))
+        tables.append(np.tile(counts, (len(rows), 1)))
+        weights.append(np.tile(w, len(rows)))
+        sizes.append(np.full(len(rows) * len(counts), float(size)))
+    parent, counts, size = np.concatenate(parents), np.concatenate(tables), np.concatenate(sizes)
+    m = counted(atoms[parent], counts, size, population)
+    return Batch(m, size, parent, np.concatenate(weights), value(parent, counts) if value else None)
+
+
+def draw_counts(n: Array, N: int, rng: np.random.Generator, replace: bool) -> Array:
+    """Index counts (R, N) of one uniform batch of n[r] a replicate, with or without replacement."""
+    R = len(n)
+    if not replace:
+        if (n == N).all():
+            return np.ones((R, N))
+        ranks = rng.random((R, N)).argsort(axis=1, kind="stable").argsort(axis=1)
+        return (ranks < n[:, None]).astype(float)
+    sizes = n.astype(np.int64)
+    if sizes.sum() > 8 * R * N:  # beyond a few visits an entry, N binomials a row cost less than indices
+        return rng.multinomial(sizes, np.full(N, 1.0 / N)).astype(float)
+    rows = np.repeat(np.arange(R), sizes)
+    flat = rng.integers(N, size=int(sizes.sum())) + rows * N
+    return np.bincount(flat, minlength=R * N).reshape(R, N).astype(float)
+
+
+def draw_atoms(n: Array, probabilities: Array, rng: np.random.Generator) -> Array:
+    """Counts (R, A) of n[r] independent draws from A atoms with the given probabilities."""
+    return rng.multinomial(n.astype(np.int64), np.asarray(probabilities, dtype=float)).astype(float)
+
+
+def exact_law(atoms: Array, probabilities: Array, population: float) -> Weighted:
+    """Law of one component gradient drawn from `atoms` (R, A, d); without replacement the divisor is N - 1."""
+    R, A, _ = atoms.shape
+    one = Fraction(1) if atoms.dtype == object else 1.0
+    scale = one if math.isinf(population) or A == 1 else one * A / (A - 1)
+    infinite = np.full(R, math.inf)
+    return Weighted(atoms, probabilities, np.full(R, scale), infinite, infinite, population)
+
+
+def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, rng: Chance,
+               value: Callable[[Array | None, Array], Callable[[Array], Array]] | None = None) -> Batch:
+    """A batch of n[r] components at every point, or every batch; `value(parent, counts)` -> F_S differences."""
+    n = least_size(n, population)
+    if isinstance(rng, Every):
+        return enumerate_batches(atoms, probabilities, n, population, value)
+    if math.isinf(population):
+        counts = draw_atoms(n, probabilities, rng)
+    else:
+        counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
+    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None)
+
+
+class FiniteSum:
+    """F = (1/N) sum_i F_i from component gradients: bring your own problem.
+
+    gradients(x) -> (R, N, d), gap(x) -> (R,) = F(x) - F*, `constants`; drawn without replacement by default.
+    """
+
+    gap_error = 0.0
+
+    def __init__(self, gradients: Callable[[Array], Array], gap: Callable[[Array], Array],
+                 constants: Constants, size: int, dim: int, replace: bool = False) -> None:
+        self._gradients, self.gap, self.constants = gradients, gap, constants
+        self.size, self.dim, self.population = size, dim, math.inf if replace else size
+        self.probabilities = np.full(size, 1 / size)
+
+    def gradient(self, x: Array) -> Array:
+        return self._gradients(x).mean(1)
+
+    def atoms(self, x: Array) -> tuple[Array, Array]:
+        return self._gradients(x), self.probabilities
+
+    def law(self, x: Array) -> Weighted:
+        return exact_law(self._gradients(x), self.probabilities, self.population)
+
+    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
+        return draw_batch(self._gradients(x), self.probabilities, n, self.population, rng)

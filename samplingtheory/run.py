@@ -1,0 +1,294 @@
+"""One loop, for simulation and for enumeration, over all replicates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .moments import Array, Moments, dot
+from .problems.base import EVERY, Batch, Chance, Every, Problem, follow, take
+from .seeds import Seedable, generator
+
+__all__ = ["EVERY", "Step", "Trace", "View", "run"]
+
+
+@dataclass
+class View:
+    """The replicates' points as a sizing sees them."""
+
+    problem: Problem
+    method: Any
+    state: Any
+    rng: Chance
+
+    @cached_property
+    def law(self) -> Moments:
+        """Exact moments of one sample gradient at the points."""
+        return self.problem.law(self.state.x)
+
+    def draw(self, n: Array) -> Batch:
+        return self.problem.draw(self.state.x, n, self.rng)
+
+    def after(self, batch: Batch) -> Any:
+        """The method's state after the step that `batch` would cause."""
+        return self.method.step(take(self.state, batch.parent), batch)
+
+    def at(self, parent: Array) -> View:
+        return View(self.problem, self.method, take(self.state, parent), self.rng)
+
+
+@dataclass
+class Step:
+    """One iteration: `view` before (one row a point), `batch` and `after` (one row a batch)."""
+
+    k: int
+    view: View
+    batch: Batch
+    after: Any
+
+    @property
+    def before(self) -> Any:
+        return self.view.state
+
+    def law(self, name: str) -> Array:
+        """A field of the exact law, one row a batch."""
+        return follow(np.asarray(getattr(self.view.law, name)), self.batch.parent)
+
+    @cached_property
+    def shrink(self) -> Array:
+        """(1 - n/N)/n: variance of the batch mean over `law.total`."""
+        n = np.asarray(self.batch.moments.n, dtype=float)
+        return 1 / n - 1 / self.view.problem.population
+
+    def relative(self, spread: str) -> Array:
+        """Variance of the batch mean over |grad F|^2, for spread 'total', 'along'; 0/0 = 0."""
+        noise = np.asarray(self.law(spread), dtype=float) * self.shrink
+        signal = np.asarray(self.law("signal"), dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(noise <= 0, 0.0, noise / signal)
+
+    @cached_property
+    def error(self) -> Array:
+        """g - grad F, (E, d)."""
+        return self.batch.moments.mean - self.law("mean")
+
+
+def _dist2(problem: Problem, state: Any) -> Array:
+    z = state.x - problem.constants.minimiser
+    return dot(z, z)
+
+
+def _grad2(problem: Problem, state: Any) -> Array:
+    G = problem.gradient(state.x)
+    return dot(G, G)
+
+
+Column = Callable[[Step], Array]
+POINTS: dict[str, Callable[[Problem, Any], Array]] = {
+    "gap": lambda problem, state: problem.gap(state.x),
+    "grad2": _grad2,
+    "dist2": _dist2,
+    "lipschitz": lambda problem, state: state.lipschitz,
+    "tries": lambda problem, state: state.tries,
+}
+STEPS: dict[str, Column] = {
+    "n": lambda s: np.asarray(s.batch.moments.n, dtype=float),
+    "drawn": lambda s: np.asarray(s.batch.drawn, dtype=float),
+    "g2": lambda s: dot(s.batch.moments.mean, s.batch.moments.mean),
+    "inner": lambda s: dot(s.batch.moments.mean, s.law("mean")),
+    "error2": lambda s: dot(s.error, s.error),
+    "rel_total": lambda s: s.relative("total"),
+    "rel_along": lambda s: s.relative("along"),
+    "rel_across": lambda s: np.maximum(s.relative("total") - s.relative("along"), 0),
+}
+
+
+@dataclass
+class Trace:
+    """Recorded columns: rows 0..K of point columns (gap, ...), rows 0..K-1 of step columns (n, ...).
+
+    Rectangular (K, R) in simulation; under EVERY row k has one entry a node, with probability
+    `weight[k]`, start `origin[k]`, and edges (parent, probability, child) to row k + 1.
+    """
+
+    points: dict[str, list[Array]]
+    steps: dict[str, list[Array]]
+    weight: list[Array]
+    origin: list[Array]
+    edges: list[tuple[Array, Array, Array]] = field(default_factory=list)
+    final: Any = None
+
+    def __getitem__(self, name: str) -> Array:
+        """Column `name` as an array (K + 1, R) or (K, R); simulations only."""
+        if self.edges:
+            raise ValueError(f"column {name!r} is ragged under EVERY; use means({name!r})")
+        return np.array(self._rows(name))
+
+    def _rows(self, name: str) -> list[Array]:
+        if name not in self.points and name not in self.steps:
+            known = ", ".join([*self.points, *self.steps])
+            raise KeyError(f"no column {name!r} was recorded; recorded: {known}; name it in record=")
+        return self.points.get(name) or self.steps[name]
+
+    def means(self, name: str) -> Array:
+        """E[column] per row and start, (K + 1, S) or (K, S): exact under EVERY, an average otherwise."""
+        rows, out = self._rows(name), []
+        starts = int(self.origin[0].max()) + 1
+        at_nodes = name in self.points
+        for k, row in enumerate(rows):
+            weight, origin = self.weight[k], self.origin[k]
+            if not at_nodes and self.edges:
+                parent, probability, _ = self.edges[k]
+                weight, origin = weight[parent] * probability, origin[parent]
+            out.append(gather(origin, weight * row, starts) / gather(origin, weight, starts))
+        return np.array(out)
+
+    def given(self, name: str, k: int) -> Array:
+        """E[column of step k, or point column after step k | node of row k], one a node; EVERY only."""
+        parent, probability, child = self.edges[k]
+        row = self.steps[name][k] if name in self.steps else self.points[name][k + 1][child]
+        return gather(parent, probability * row, len(self.weight[k]))
+
+
+def gather(index: Array, values: Array, size: int) -> Array:
+    """Sums of `values` by index, exact on Fractions."""
+    if values.dtype != object:
+        return np.bincount(index, values, minlength=size)
+    out = np.full(size, 0, dtype=object)
+    np.add.at(out, index, values)
+    return out
+
+
+def _checked(name: str, k: int, row: Array) -> Array:
+    if row.dtype != object and not np.isfinite(row).all():
+        bad = int((~np.isfinite(row)).sum())
+        raise FloatingPointError(
+            f"step {k}: column {name!r} is NaN or infinite in {bad} of {row.size} replicates; "
+            "the run diverged (step too long?) or the problem returned a bad value"
+        )
+    return row
+
+
+def _start(x0: Array, replicates: int, dim: int, enumerated: bool) -> tuple[Array, Array]:
+    x = np.asarray(x0)
+    x = x if x.dtype == object else np.asarray(x, dtype=float)
+    if x.ndim not in (1, 2) or x.shape[-1] != dim or x.size == 0:
+        raise ValueError(f"x0 has shape {x.shape}; this problem needs ({dim},) or (R, {dim})")
+    if x.dtype != object and not np.isfinite(x).all():
+        raise ValueError("x0 holds NaN or infinite values; give a finite starting point")
+    if x.ndim == 2 and (replicates != 1 or enumerated):
+        if replicates != 1:
+            raise ValueError(f"x0 has {len(x)} rows and replicates={replicates}; give one row or replicates=1")
+        return x, np.arange(len(x))
+    if x.ndim == 2:
+        return x, np.zeros(len(x), dtype=int)
+    R = 1 if enumerated else int(replicates)
+    return np.repeat(x[None, :], R, axis=0), np.zeros(R, dtype=int)
+
+
+def _merge(origin: Array, weight: Array, state: Any, chosen: Any) -> tuple[Array, Array, Array, Any, Any]:
+    """Join nodes whose states are equal to the bit; returns (child index per edge, origin, weight, states)."""
+    leaves = [leaf for part in (state, chosen) if isinstance(part, tuple) for leaf in part
+              if isinstance(leaf, np.ndarray) and leaf.ndim > 0]
+    rows = [leaf.reshape(len(weight), -1) for leaf in leaves]
+    seen: dict[Any, int] = {}
+    child = np.empty(len(weight), dtype=int)
+    if any(r.dtype == object for r in rows):
+        keys: Iterable[Any] = (tuple(v for r in rows for v in r[i]) + (origin[i],) for i in range(len(weight)))
+    else:
+        table = np.ascontiguousarray(np.concatenate([*rows, origin[:, None]], axis=1, dtype=float)) + 0.0
+        keys = (row.tobytes() for row in table)
+    for i, key in enumerate(keys):
+        child[i] = seen.setdefault(key, len(seen))
+    if len(seen) == len(weight):
+        return child, origin, weight, state, chosen
+    first = np.full(len(seen), len(weight))
+    np.minimum.at(first, child, np.arange(len(weight)))
+    return child, origin[first], gather(child, weight, len(seen)), take(state, first), take(chosen, first)
+
+
+def run(
+    problem: Problem,
+    method: Any,
+    sizing: Any,
+    x0: Array,
+    steps: int,
+    *,
+    replicates: int = 1,
+    rng: Seedable | Every = 0,
+    record: Iterable[str] | Mapping[str, Column | str] = ("gap", "n"),
+    stop: Callable[[Step], Array] | None = None,
+) -> Trace:
+    """Iterate `method` with batches chosen by `sizing`, over R replicates at once, each with its own size.
+
+    x0 (d,) is repeated `replicates` times; x0 (R, d) gives each replicate its own start. With rng=EVERY all
+    batches are followed with their probabilities, and equal states are joined (Fractions stay exact).
+    `record` names columns: gap, grad2, dist2 (rows 0..K), n, drawn, g2, inner, error2 (rows 0..K-1), or a
+    mapping from a new name to a function of the `Step`. `stop(step) -> (R,) bool` freezes replicates.
+    Raises FloatingPointError when a recorded value is not finite.
+    """
+    if steps < 0 or int(steps) != steps:
+        raise ValueError(f"steps is {steps}; give a whole number, at least 0")
+    if replicates < 1 or int(replicates) != replicates:
+        raise ValueError(f"replicates is {replicates}; give a whole number, at least 1")
+    enumerated = isinstance(rng, Every)
+    chance: Chance = rng if isinstance(rng, Every) else generator(rng)
+    if enumerated and stop is not None:
+        raise ValueError("stop= freezes simulated replicates; it has no meaning under EVERY")
+    columns = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
+    point_columns = {n: POINTS[c] for n, c in columns.items() if isinstance(c, str) and c in POINTS}
+    step_columns = {n: STEPS[c] if isinstance(c, str) and c in STEPS else c for n, c in columns.items()
+                    if n not in point_columns}
+    for name, column in step_columns.items():
+        if not callable(column):
+            raise ValueError(f"record names {name!r}: {column!r}; ready-made are {', '.join([*POINTS, *STEPS])}")
+
+    x, origin = _start(x0, replicates, problem.dim, enumerated)
+    weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
+    state, chosen = method.init(x), sizing.init(len(x))
+    trace = Trace({n: [] for n in point_columns}, {n: [] for n in step_columns}, [weight], [origin])
+    for name, point in point_columns.items():
+        trace.points[name].append(_checked(name, 0, np.asarray(point(problem, state))))
+    alive = np.arange(len(x))
+    for k in range(steps):
+        view = View(problem, method, state, chance)
+        batch, chosen = sizing.batch(chosen, view)
+        step = Step(k, view, batch, method.step(take(state, batch.parent), batch))
+        fresh = {name: _checked(name, k, np.asarray(column(step))) for name, column in step_columns.items()}  # type: ignore[operator]
+        state = step.after
+        if enumerated:
+            assert batch.parent is not None and batch.weight is not None
+            for name, row in fresh.items():
+                trace.steps[name].append(row)
+            flow, source = weight[batch.parent] * batch.weight, origin[batch.parent]
+            child, origin, weight, state, chosen = _merge(source, flow, state, chosen)
+            trace.edges.append((batch.parent, batch.weight, child))
+            rows = {name: np.asarray(point(problem, state)) for name, point in point_columns.items()}
+        else:
+            rows = {name: np.asarray(point(problem, state)) for name, point in point_columns.items()}
+            if stop is not None:
+                fresh = {n: _spread_out(row, alive, len(x), 0.0) for n, row in fresh.items()}
+                rows = {n: _spread_out(row, alive, len(x), trace.points[n][-1]) for n, row in rows.items()}
+                keep = ~np.asarray(stop(step))
+                alive, state, chosen = alive[keep], take(state, keep), take(chosen, keep)
+            for name, row in fresh.items():
+                trace.steps[name].append(row)
+        for name, row in rows.items():
+            trace.points[name].append(_checked(name, k + 1, row))
+        trace.weight.append(weight)
+        trace.origin.append(origin)
+        if not len(alive):
+            break
+    trace.final = state
+    return trace
+
+
+def _spread_out(row: Array, alive: Array, R: int, rest: Any) -> Array:
+    """A row of the living replicates put back among all R; the others keep `rest`."""
+    out = np.broadcast_to(rest, (R,)).astype(float)
+    out[alive] = row
+    return out
