@@ -33,8 +33,8 @@ def verdict_from_plain(plain: Mapping[str, Any]) -> Verdict:
 def _build(kind: Any, plain: Mapping[str, Any], **special: Any) -> Any:
     """A dataclass from JSON values: annotations are strings here, and float('inf') reads what JSON cannot."""
     plainly: dict[str, Any] = {"float": float, "int": int, "str": str, "bool": bool}
-    readers: dict[str, Any] = {f.name: special.get(f.name) or plainly.get(str(f.type), _revive) for f in fields(kind)}
-    return kind(**{name: read(plain[name]) for name, read in readers.items()})
+    readers = [(f.name, special.get(f.name) or plainly.get(str(f.type), _revive)) for f in fields(kind)]
+    return kind(**{name: read(plain[name]) for name, read in readers})
 
 
 def _numbers(table: Mapping[str, Any]) -> dict[str, float]:
@@ -83,7 +83,7 @@ def open_output(folder: str | Path) -> Path:
             (place / ".writable").unlink()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise UserError(f"cannot write to the folder {folder} ({reason}); name another one with --out") from None
+        raise UserError(f"cannot write to the folder {folder} ({reason}); name another with --out") from None
     return folder
 
 
@@ -121,7 +121,7 @@ def installed(name: str) -> str:
 
 
 def source_stamp(package: Path | None = None) -> str:
-    """Hash of the package's source files and of the versions it stands on: no planted bug is answered from cache."""
+    """Hash of the package's source files and of the versions below: no planted bug is answered from cache."""
     package = package or Path(__file__).parent
     digest = hashlib.sha256(repr(versions()).encode())
     for path in sorted(package.rglob("*.py")):

@@ -1,29 +1,23 @@
-"""Claims in, verdicts out: every case of every claim is run and judged, in parallel, with nothing lost."""
+"""Claims in, verdicts out: in parallel, with nothing lost to an error, a dead worker or Ctrl-C."""
 
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from time import perf_counter
-from typing import Any
-
-import numpy as np
 
 from . import seeds, store
-from .claims.base import Case, CaseResult, Claim, Verdict, as_plain, judge, judge_case
+from .check import EFFORT, check, correct
+from .claims.base import Claim, Verdict, as_plain
 from .errors import UserError
-from .evidence.base import MC, Evidence
 
 CATALOGUE = "samplingtheory.claims.catalogue"  # by name: a worker process imports it and looks its claims up
-EFFORT = {"quick": 1, "full": 10}
-LEVEL = 0.01  # false discovery rate of all Monte Carlo refutations together
+Chosen = str | Claim | Iterable[str | Claim] | None
 
 
 @dataclass(frozen=True)
@@ -43,15 +37,14 @@ class Interrupted(KeyboardInterrupt):
         self.verdicts = verdicts
 
 
-def verify(claims: str | Claim | Iterable[str | Claim] | None = None, level: str = "quick",
-           rng: seeds.Seedable = 0, *, jobs: int = 1, out: str | Path | None = None,
-           progress: Callable[[Outcome], None] | None = None) -> list[Verdict]:
+def verify(claims: Chosen = None, level: str = "quick", rng: seeds.Seedable = 0, *, jobs: int = 1,
+           out: str | Path | None = None, progress: Callable[[Outcome], None] | None = None) -> list[Verdict]:
     """Verdicts of `claims` (ids, patterns such as 'espath2021/*', or Claims; None: all), in catalogue order.
 
-    out       folder for verdicts.json and the cache (of catalogue claims only: it cannot see that another changed)
+    out       folder for verdicts.json and the cache (of catalogue claims only: others may change unseen)
     progress  called with each Outcome as it finishes, in any order
-    The same seed gives the same verdicts, whatever `jobs` and order. UserError: unknown id or level, bad folder.
-    Interrupted: Ctrl-C, with what was finished.
+    The same seed gives the same verdicts, whatever `jobs` and order. UserError: unknown id or level, a bad
+    folder. Interrupted: Ctrl-C, with what was finished.
     """
     if level not in EFFORT:
         raise UserError(f"level is {level!r}; use {' or '.join(map(repr, EFFORT))}")
@@ -81,7 +74,7 @@ def verify(claims: str | Claim | Iterable[str | Claim] | None = None, level: str
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:
-    """0 every claim as expected; 1 one is not, or a control survived; 3 neither, but some are inconclusive."""
+    """0: every claim as expected; 1: one is not, or a control survived; 3: neither, some inconclusive."""
     verdicts = list(verdicts)
     if not all(v.as_expected for v in verdicts):
         return 1
@@ -96,18 +89,17 @@ def known() -> dict[str, Claim]:
     return {claim.id: claim for claim in import_module(CATALOGUE).catalogue}
 
 
-def select(claims: str | Claim | Iterable[str | Claim] | None = None) -> list[Claim]:
+def select(claims: Chosen = None) -> list[Claim]:
     """The claims meant, each once, in catalogue order, others after them by id. UserError: an unknown id."""
-    listed = [claims] if isinstance(claims, (str, Claim)) else claims
-    table = known() if listed is None or not all(isinstance(c, Claim) for c in (listed := list(listed))) else {}
-    if listed is None:
+    table = known()
+    if claims is None:
         return list(table.values())
     chosen: dict[str, Claim] = {}
-    for item in listed:
+    for item in [claims] if isinstance(claims, (str, Claim)) else claims:
         for claim in [item] if isinstance(item, Claim) else _matching(item, table):
             if chosen.setdefault(claim.id, claim) is not claim:
-                raise UserError(f"two claims have the id {claim.id}; verdicts are told apart by id: rename one")
-    place = {id: i for i, id in enumerate(table or known())}
+                raise UserError(f"two claims have the id {claim.id}; verdicts go by id: rename one")
+    place = {id: i for i, id in enumerate(table)}
     return sorted(chosen.values(), key=lambda c: (place.get(c.id, len(place)), c.id))
 
 
@@ -127,34 +119,31 @@ def _matching(pattern: str, table: dict[str, Claim]) -> list[Claim]:
 def _outcomes(chosen: Sequence[Claim], level: str, seed: int, jobs: int,
               cache: store.Cache | None) -> Iterator[Outcome]:
     """Cached ones first, then as they finish: catalogue claims in the workers, the others here."""
-    table = known() if cache or jobs > 1 else {}
+    ours = {id for id, claim in known().items() if any(claim is c for c in chosen)}
     remarks: dict[str, str] = {}
-    here: list[Claim] = []
-    there: list[Claim] = []
+    todo: list[Claim] = []
     for claim in chosen:
-        ours = table.get(claim.id) is claim
-        verdict, remarks[claim.id] = cache.get(claim.id) if cache and ours else (None, "")
-        if verdict is not None:
-            yield Outcome(verdict, cached=True)
+        verdict, remarks[claim.id] = cache.get(claim.id) if cache and claim.id in ours else (None, "")
+        if verdict is None:
+            todo.append(claim)
         else:
-            (there if ours and jobs > 1 else here).append(claim)
-    if len(there) == 1:  # one claim is not worth starting processes for
-        here, there = [*there, *here], []
-    for verdict in _run(here, there, level, seed, jobs):
-        remark = remarks[verdict.id]
-        if cache and verdict.id in table and table[verdict.id] in chosen:
-            remark = "; ".join(filter(None, (remark, cache.put(verdict))))
-        yield Outcome(verdict, remark=remark)
+            yield Outcome(verdict, cached=True)
+    for verdict in _run(todo, ours, level, seed, jobs):
+        kept = cache.put(verdict) if cache and verdict.id in ours else ""
+        yield Outcome(verdict, remark="; ".join(filter(None, (remarks[verdict.id], kept))))
 
 
-def _run(here: list[Claim], there: list[Claim], level: str, seed: int, jobs: int) -> Iterator[Verdict]:
-    if there:
-        yield from _in_workers([claim.id for claim in there], level, seed, min(jobs, len(there)))
-    if here:
+def _run(todo: Sequence[Claim], ours: set[str], level: str, seed: int, jobs: int) -> Iterator[Verdict]:
+    there = [claim.id for claim in todo if claim.id in ours]
+    if min(jobs, len(there)) > 1:  # one claim is not worth starting processes for
+        yield from _in_workers(there, level, seed, min(jobs, len(there)))
+        todo = [claim for claim in todo if claim.id not in ours]
+    if todo:
+        import scipy.linalg  # noqa: F401  loads SciPy's BLAS, which is limited only if it is there
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1):  # as in the workers: the last bit of a sum depends on the number of threads
-            for claim in here:
+        with threadpool_limits(1):  # as in the workers: the last bit of a sum depends on how many threads add
+            for claim in todo:
                 yield check(claim, level, seed)
 
 
@@ -183,75 +172,3 @@ def _work(catalogue: str, id: str, level: str, seed: int) -> str:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent answers it
     claim = next(c for c in import_module(catalogue).catalogue if c.id == id)
     return store.dumps(as_plain(check(claim, level, seed)))
-
-
-def check(claim: Claim, level: str, seed: int) -> Verdict:
-    """Run and judge one claim. An error in a case is that case's verdict; it never ends the run."""
-    start = perf_counter()
-    results = [_check_case(claim, *which, level, seed) for which in claim.cases()]
-    if all(r.role == "broken" for r in results):
-        nothing = ValueError("the claim has no tight, generic or real case")
-        results.insert(0, _failed(claim, "(none)", "generic", "", None, nothing))
-    return store.settled(_judge(claim, results, seed, perf_counter() - start))
-
-
-def _check_case(claim: Claim, role: str, violates: str, build: Any, level: str, seed: int) -> CaseResult:
-    start = perf_counter()
-    case = None if callable(build) and not isinstance(build, Case) else build
-    try:
-        case = build() if case is None else case
-        rng = seeds.child(seed, claim.id, case.name)
-        evidence = case.evidence.collect(claim.kind, claim.quantity, claim.watched, case, rng, EFFORT[level])
-        result = judge_case(role, violates, case, evidence, claim.hypotheses)
-    except Exception as error:
-        name = getattr(case or build, "name", None) or getattr(build, "__name__", "?").strip("_").replace("_", " ")
-        result = _failed(claim, name, role, violates, case, error)
-    return replace(result, seconds=perf_counter() - start)
-
-
-def _failed(claim: Claim, name: str, role: str, violates: str, case: Case | None, error: Exception) -> CaseResult:
-    """An error as a result: the ratio lies between 0 and infinity, and no margin was measured (+inf)."""
-    kind = "" if isinstance(error, (ValueError, FloatingPointError)) else f"{type(error).__name__}: "
-    words = f"inconclusive (error: {kind}{' '.join(str(error).split()) or 'no message'})"
-    nothing = Evidence("NONE", 0.0, 0.0, math.inf, math.inf)
-    margins = {name: math.inf for name in claim.hypotheses}
-    note, plan = ("", "") if case is None else (case.note, repr(case.evidence))
-    return CaseResult(name, role, violates, words, nothing, margins, note, plan)
-
-
-def _judge(claim: Claim, results: list[CaseResult], seed: int, seconds: float) -> Verdict:
-    verdict = judge(claim, results, seed, seconds)
-    failed = any(r.words.startswith("inconclusive (error") for r in results)
-    return replace(verdict, as_expected=verdict.as_expected and not failed)
-
-
-# ---------------------------------------------------------------- across claims
-
-
-def correct(claims: Sequence[Claim], verdicts: dict[str, Verdict]) -> list[Verdict]:
-    """Verdicts in the order of `claims`, Monte Carlo refutations of what should hold corrected by e-BH.
-
-    The family is every MC row (a tight, generic or real case of a claim expected to hold) of this run.
-    """
-    from .evidence.betting import e_bh
-
-    rows = [(c.id, i) for c in claims if c.expected == "holds" for i, r in enumerate(verdicts[c.id].cases)
-            if r.role != "broken" and r.evidence.grade == MC]
-    if len(rows) < 2:
-        return [verdicts[c.id] for c in claims]
-    kept = e_bh(np.array([_log_e(verdicts[id].cases[i].evidence) for id, i in rows]), LEVEL)
-    lost = {row for row, keep in zip(rows, kept, strict=True) if not keep and verdicts[row[0]].cases[row[1]].refuted}
-    return [_without(c, verdicts[c.id], {i for id, i in lost if id == c.id}) for c in claims]
-
-
-def _log_e(evidence: Evidence) -> float:
-    """The wealth at the end, where it was kept: the largest wealth along the way is not an e-value."""
-    wealth = evidence.series.get("wealth")
-    return float(wealth[-1]) if wealth else evidence.log_e
-
-
-def _without(claim: Claim, verdict: Verdict, lost: set[int]) -> Verdict:
-    if not lost:
-        return verdict
-    cases = [replace(r, words="inconclusive (multiplicity)") if i in lost else r for i, r in enumerate(verdict.cases)]
-    return store.settled(_judge(claim, cases, verdict.seed, verdict.seconds))

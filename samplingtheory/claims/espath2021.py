@@ -19,7 +19,17 @@ from ..problems.oracles import Oracle, TwoPoint
 from ..problems.quadratic import Quadratic
 from ..sizing import Ahead, Fixed
 from .base import OURS, RECONSTRUCTED, STATED, Case, Claim, Hypothesis, Source, Symbols
-from .common import SMOOTH, STRONG, TEST, iterations, random_points, real, small_logistic, step_at_most, theory
+from .common import (
+    SMOOTH,
+    STRONG,
+    TEST,
+    iterations,
+    random_points,
+    real,
+    small_logistic,
+    step_at_most,
+    theory,
+)
 
 PAPER = "espath2021"
 START = np.array([2.0, 5.0])

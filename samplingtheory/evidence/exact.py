@@ -109,13 +109,14 @@ def _larger(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Noise:
-    """E[e e'] of the batch mean as a linear function of W = E[G G'], plus a constant; `rel_*` its test values."""
+    """E[e e'] of the batch mean as an affine function of W = E[G G'] and its constant part; `rel_*` are the
+    values that the norm and the inner product test bound."""
 
     second: Any
     adjoint: Any
     rel_total: float
     rel_along: float
-    constant: Any = None
+    constant: Any = 0.0
 
 
 def _proportional(factor: float, cov: Array) -> Noise:
@@ -130,19 +131,15 @@ def noise_of(problem: Any, sizing: Any, k: int) -> Noise:
     """The noise of batch k, where its second moment closes; a ValueError says when it does not."""
     if hasattr(problem, "base") and isinstance(sizing, (Fixed, Geometric)):
         law, n = problem.noise, sizing.n if isinstance(sizing, Fixed) else sizing.at(k)
-        constant = getattr(law, "constant", None)
-        if constant is not None:
-            zero = np.zeros_like(constant)
-            return Noise(lambda W: zero, lambda S: zero, math.inf, math.inf, constant / n)
         along = getattr(law, "along", law.growth - 1)
-        return Noise(lambda W: law.second(W) / n, lambda S: law.adjoint(S) / n, (law.growth - 1) / n, along / n)
+        return Noise(lambda W: law.second(W) / n, lambda S: law.adjoint(S) / n, (law.growth - 1) / n, along / n,
+                     law.constant / n)
     if isinstance(problem, GaussianQuadratic):
         cov = problem.noise * np.eye(problem.dim) if problem.noise.ndim == 0 else problem.noise
         cov = np.diag(cov) if cov.ndim == 1 else cov
         if isinstance(sizing, (Fixed, Geometric)):
             n = sizing.n if isinstance(sizing, Fixed) else sizing.at(k)
-            zero = np.zeros_like(cov)
-            return Noise(lambda W: zero, lambda S: zero, math.inf, math.inf, cov / n)
+            return Noise(lambda W: cov / n, lambda S: np.zeros_like(cov), math.inf, math.inf, cov / n)
         if isinstance(sizing, Ahead) and not sizing.integer:
             test, d = sizing.criterion, problem.dim
             if hasattr(test, "eps"):
@@ -196,8 +193,7 @@ class Recursion:
             W = H @ C @ H
             rows.append((np.trace(H @ C) / 2, np.trace(C), np.trace(W)))
             noise = noise_of(case.problem, case.sizing, k)
-            added = noise.second(W) if noise.constant is None else noise.constant
-            C = A @ C @ A + a * a * added
+            C = A @ C @ A + a * a * noise.second(W)
         return dict(zip(("gap", "dist2", "grad2"), np.array(rows).T, strict=True))
 
     def _suprema(self, case: Any, base: Quadratic) -> dict[str, Array]:
@@ -209,7 +205,7 @@ class Recursion:
         Q, P = H / 2, np.eye(len(H))
         for k in range(self.steps):
             noise = noise_of(case.problem, case.sizing, k)
-            if noise.constant is not None:
+            if np.any(noise.constant):
                 raise ValueError("additive noise has no supremum over starts; use Recursion(everywhere=False)")
             Q = A @ Q @ A + a * a * H @ noise.adjoint(Q) @ H
             P = A @ P @ A + a * a * H @ noise.adjoint(P) @ H

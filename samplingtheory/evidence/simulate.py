@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..problems.base import EVERY
-from . import betting
+from . import betting, counting
 from .base import MC, Evidence, Quantity, extremes, namespace, thin
 from .exact import follow_case, recorded
 
@@ -20,9 +20,10 @@ RISK = 0.01
 class Bet:
     """Betting e-process on measured / bound over `runs` simulated runs of `steps` steps, at level `risk`.
 
-    step claims: one wealth a k fed by the one-step ratios, averaged over k, beside the pooled one.
-    statements: one wealth a k on the whole-run ratio, averaged over k. Comparison ends at the first k at which
-    any gap falls below 100 times its numerical error.
+    step claims: one wealth a k fed by the one-step ratios, averaged over k, beside the pooled one; a run whose gap
+    has fallen below 100 times its numerical error bets nothing from then on (ratio 1: decided by its past).
+    statements: one wealth a k on the whole-run ratio, averaged over k, up to the first k whose bound is below
+    100 times the numerical error of a gap.
     """
 
     steps: int
@@ -31,20 +32,25 @@ class Bet:
 
     def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
                 rng: Any, effort: int) -> Evidence:
-        runs = self.runs * effort
-        trace = follow_case(case, self.steps, recorded(quantity, watch), replicates=runs, rng=rng)
+        trace = follow_case(case, self.steps, recorded(quantity, watch), replicates=self.runs * effort, rng=rng)
         path = {n: trace[n] for n in (*trace.points, *trace.steps)}
-        last = _last_trusted(case, path, self.steps)
+        floor = 100 * case.problem.gap_error
+        trusted = path["gap"][:-1] >= floor if "gap" in path else np.ones((self.steps, 1), bool)
+        if not trusted[0].all():
+            raise FloatingPointError("the starting gap is below 100 times its numerical error; start further away")
         if kind == "step":
-            pairs = [quantity.sides(case.symbols, *_now_then(trace, k)) for k in range(last)]
-            ratio = np.stack([quantity.ratio(m, b) for m, b in pairs], axis=1)
+            pairs = [quantity.sides(case.symbols, *_now_then(trace, k)) for k in range(self.steps)]
+            ratio = np.stack([np.where(ok, quantity.ratio(m, b), 1.0)
+                              for (m, b), ok in zip(pairs, trusted, strict=True)], axis=1)
             wealth = betting.step_wealth
         else:
             measured, bound = quantity.sides(case.symbols, namespace(path))
+            bounds = np.broadcast_to(bound, measured.shape).min(axis=1)
+            last = int(np.argmax(bounds < floor)) if "gap" in path and (bounds < floor).any() else len(measured)
             ratio = quantity.ratio(measured, bound)[:last].T
             wealth = betting.average_wealth
-        seen = extremes({n: path[n][:last] for n in watch if n in path})
-        return self._weigh(ratio, wealth, seen, last < self.steps)
+        seen = extremes({n: path[n][np.broadcast_to(trusted, path[n].shape)] for n in watch if n in path})
+        return self._weigh(ratio, wealth, seen, not trusted.all())
 
     def _weigh(self, ratio: Any, wealth: Any, seen: dict[str, float], cut: bool) -> Evidence:
         runs, K = ratio.shape
@@ -59,7 +65,7 @@ class Bet:
         first = betting.first_refutation(log_wealth, self.risk)
         where = f"k = {worst + 1}" + (f", refuted after {first} runs" if first is not None else "")
         if cut:
-            where += f"; compared up to k = {K}, where the gap meets its rounding error"
+            where += "; steps whose gap is below 100 times its rounding error are left out"
         return Evidence(MC, float(means[worst]), lower, math.inf, 0.0, where, runs, self.risk,
                         float(log_wealth.max()), seen=seen, series=series)
 
@@ -68,17 +74,6 @@ def _now_then(trace: Any, k: int) -> tuple[Any, Any]:
     now = {n: rows[k] for n, rows in trace.points.items()}
     then = {n: rows[k + 1] for n, rows in trace.points.items()} | {n: rows[k] for n, rows in trace.steps.items()}
     return namespace(now), namespace(then)
-
-
-def _last_trusted(case: Any, path: Any, steps: int) -> int:
-    """Number of steps before any gap is within 100 times its own error."""
-    if "gap" not in path:
-        return steps
-    small = (path["gap"] < 100 * case.problem.gap_error).any(axis=1)
-    last = int(np.argmax(small)) if small.any() else steps
-    if last == 0:
-        raise FloatingPointError("the starting gap is below 100 times its numerical error; start further away")
-    return min(last, steps)
 
 
 @dataclass(frozen=True)
@@ -95,8 +90,6 @@ class Count:
                 rng: Any, effort: int) -> Evidence:
         runs = self.runs * effort
         trace = follow_case(case, 1, recorded(quantity, watch), replicates=runs, rng=rng)
-        from . import counting  # scipy.stats takes longer to import than `list` may take
-
         failed, delta = quantity.sides(case.symbols, *_now_then(trace, 0))
         failures = int(np.sum(failed))
         delta = float(np.max(delta))

@@ -138,8 +138,8 @@ def ragged(n: Array, sample: Callable[[int], Array], chunk: int = CHUNK) -> tupl
     of a batch are joined by the update of Chan, Golub, LeVeque (1983). Covariance 0 where n = 1.
     """
     if n.sum() > MOST or (n != np.floor(n)).any():
-        raise ValueError(f"{n.sum():g} samples, in batches of up to {n.max():g}: this law draws every sample, so "
-                         f"sizes are whole and at most {MOST:g} in all; loosen the test or take fewer steps")
+        raise ValueError(f"{n.sum():g} samples, in batches of up to {n.max():g}: this law draws every sample, "
+                         f"so sizes are whole and at most {MOST:g} in all; loosen the test or take fewer steps")
     left, done, k = n.astype(np.int64), np.zeros(len(n)), sample(0).shape[1]
     mean, scatter = np.zeros((len(n), k)), np.zeros((len(n), k, k))
     while (some := np.flatnonzero(left)[:chunk]).size:

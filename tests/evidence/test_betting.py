@@ -30,7 +30,7 @@ ratios = some.just(0.0) | some.floats(1e-200, 1e3)  # far from underflow, where 
 bounds = some.floats(1e-2, 1e2)
 vectors = arrays(float, array_shapes(min_dims=1, max_dims=1, max_side=12), elements=ratios)
 tables = arrays(float, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=ratios)
-properties = settings(max_examples=1500, deadline=None)
+properties = settings(max_examples=60, deadline=None)
 
 
 def slow_wealth(x, bound):
@@ -194,9 +194,9 @@ def test_first_refutation_counts_runs():
 
 
 @properties
-@given(some.lists(some.integers(0, 60), max_size=8), some.sampled_from([0.07, 0.11, 0.3]))
+@given(some.lists(some.integers(0, 60), max_size=8), some.sampled_from([0.0701, 0.1103, 0.3001]))
 def test_e_bh_against_its_definition(e, level):
-    """Levels that no integer meets with equality, so that rounding decides nothing."""
+    """At levels p/10^4, p prime, no integer meets the threshold exactly: rounding decides nothing."""
     e, m = np.array(e, dtype=float), len(e)
     k_star = max((k for k in range(1, m + 1) if (e >= m / (level * k)).sum() >= k), default=0)
     expected = e >= m / (level * k_star) if k_star else np.zeros(m, dtype=bool)

@@ -20,7 +20,7 @@ from samplingtheory.evidence.counting import (
 )
 
 RISK = 0.01
-properties = settings(max_examples=1500, deadline=None)
+properties = settings(max_examples=60, deadline=None)
 probabilities = some.floats(0.01, 0.99)
 
 

@@ -6,32 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...criteria import AugmentedInnerProductTest, InnerProductTest, NormTest
-from ...evidence.base import Quantity
-from ...evidence.exact import Enumerate, Mixture, Recursion
-from ...evidence.simulate import Bet, Count
+from ...criteria import NormTest
 from ...methods import SGD
-from ...problems.nonconvex import Huber, Sawtooth, TwoCurvature
-from ...problems.oracles import Along, CantelliTight, FourAtoms, Lazy, Oracle
-from ...problems.quadratic import GaussianQuadratic, Quadratic
-from ...run import Step
+from ...problems.oracles import FourAtoms, Oracle
+from ...problems.quadratic import Quadratic
 from ...sizing import Ahead, Fixed
-from ..base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
+from ..base import Case
 from ..common import (
-    CONVEX,
-    SHORT_STEP,
-    SMOOTH,
-    STRONG,
-    TEST,
-    cosine_sum,
-    iterations,
-    random_points,
     real,
-    running_min,
     small_logistic,
-    step_at_most,
     theory,
-    up_to,
 )
 
 PAPER = "bollapragada2018"

@@ -8,33 +8,20 @@ import numpy as np
 
 from ...criteria import AugmentedInnerProductTest, InnerProductTest, NormTest
 from ...evidence.base import Quantity
-from ...evidence.exact import Enumerate, Mixture, Recursion
+from ...evidence.exact import Enumerate
 from ...evidence.simulate import Bet, Count
-from ...methods import SGD
-from ...problems.nonconvex import Huber, Sawtooth, TwoCurvature
-from ...problems.oracles import Along, CantelliTight, FourAtoms, Lazy, Oracle
+from ...problems.oracles import CantelliTight, Oracle
 from ...problems.quadratic import GaussianQuadratic, Quadratic
 from ...run import Step
-from ...sizing import Ahead, Fixed
-from ..base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
+from ...sizing import Ahead
+from ..base import RECONSTRUCTED, Case, Claim, Hypothesis, Source
 from ..common import (
-    CONVEX,
     SHORT_STEP,
     SMOOTH,
-    STRONG,
     TEST,
-    cosine_sum,
-    iterations,
-    random_points,
     real,
-    running_min,
-    small_logistic,
-    step_at_most,
-    theory,
-    up_to,
 )
-
-from .cases import PAIRS, PAPER, ONE, four_atoms, growth_of, logistic_tree, on_data, sgd_case, tight_four
+from .cases import ONE, PAIRS, PAPER, four_atoms, growth_of, logistic_tree, on_data, sgd_case, tight_four
 
 # ---------------------------------------------------------------- growth lemma and descent directions
 

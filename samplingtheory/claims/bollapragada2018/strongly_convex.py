@@ -6,35 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from ...criteria import AugmentedInnerProductTest, InnerProductTest, NormTest
+from ...criteria import AugmentedInnerProductTest, NormTest
 from ...evidence.base import Quantity
-from ...evidence.exact import Enumerate, Mixture, Recursion
-from ...evidence.simulate import Bet, Count
-from ...methods import SGD
-from ...problems.nonconvex import Huber, Sawtooth, TwoCurvature
-from ...problems.oracles import Along, CantelliTight, FourAtoms, Lazy, Oracle
+from ...evidence.exact import Enumerate, Recursion
+from ...evidence.simulate import Bet
+from ...problems.nonconvex import TwoCurvature
+from ...problems.oracles import Along, Oracle, TwoPoint
 from ...problems.quadratic import GaussianQuadratic, Quadratic
-from ...run import Step
-from ...sizing import Ahead, Fixed
-from ..base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
+from ...sizing import Ahead
+from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
 from ..common import (
-    CONVEX,
     SHORT_STEP,
     SMOOTH,
     STRONG,
     TEST,
-    cosine_sum,
     iterations,
-    random_points,
-    real,
-    running_min,
-    small_logistic,
     step_at_most,
-    theory,
-    up_to,
 )
+from .cases import ONE, PAPER, four_atoms, logistic_tree, on_data, sgd_case, tight_four
 
-from .cases import PAIRS, PAPER, ONE, four_atoms, growth_of, logistic_tree, on_data, sgd_case, tight_four
 
 def rate(s: Symbols) -> float:
     """1 - 2 mu alpha (1 - alpha L M / 2): at alpha = 1/(LM) the paper's 1 - mu/(LM)."""
@@ -49,9 +39,10 @@ MILD = GaussianQuadratic(np.array([1.0, 1.0, 1.0, 1.0, 1.0]), 1.0)
 STRETCHED = GaussianQuadratic(np.geomspace(0.1, 1, 5), 1.0)
 
 
-def _l_direction(**how: Any) -> Case:
-    return sgd_case("step 2.2/(LM), start along the largest curvature", four_atoms(0.9, 1.0, (0.01, 1.0)), ONE,
-                    [0.0, 1.0], Recursion(50), 2.81, used=2.2 / 2.81, **how)
+def _steep_start() -> Case:
+    problem = Oracle(Quadratic(np.array([0.01, 1.0])), TwoPoint(1.81**0.5))
+    return sgd_case("step 2.2/(LM), start along the largest curvature", problem, ONE, [0.0, 1.0], Recursion(50), 2.81,
+                    used=2.2 / 2.81)
 
 
 HYPOTHESES = {"smooth": SMOOTH, "strongly convex": STRONG, "step": SHORT_STEP, "test": TEST}
@@ -64,8 +55,8 @@ strongly_convex_step = Claim(
     quantity=Quantity(("gap",), lambda s, now, then: (then.gap, rate(s) * now.gap)),
     hypotheses=HYPOTHESES,
     tight=(*tight_four(Enumerate(3))[1:],
-           sgd_case("Gaussian, isotropic, real n", MILD, Ahead(NormTest(0.5), integer=False), np.ones(5), Bet(20, 1000),
-                    1.25)),
+           sgd_case("Gaussian, isotropic, real n", MILD, Ahead(NormTest(0.5), integer=False),
+                    np.full(5, 1e4), Bet(20, 1000), 1.25)),
     generic=(logistic_tree(0.5, Enumerate(4)), logistic_tree(2.0, Enumerate(4)),
              sgd_case("Gaussian, condition 10", STRETCHED, Ahead(NormTest(0.5)), np.ones(5), Bet(20, 1000), 1.25)),
     real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(10, 200)),
@@ -75,7 +66,7 @@ strongly_convex_step = Claim(
                           used=2.2 / 2.81),),
         "test": (sgd_case("orthogonality dropped, nu = 2", four_atoms(0.9, 2.0), ONE, [1.0, 0.5], Enumerate(2), 1.81),
                  sgd_case("Gaussian, norm test with eps 0.6 for 0.5", MILD, Ahead(NormTest(0.6), integer=False),
-                          np.ones(5), Bet(20, 1000), 1.25)),
+                          np.full(5, 1e4), Bet(20, 1000), 1.25)),
     },
 )
 
@@ -96,7 +87,7 @@ strongly_convex = Claim(
                       Recursion(200, everywhere=True), 1.25)),
     real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(10, 200)),),
     broken={
-        "step": (_l_direction(),),
+        "step": (_steep_start(),),
         "test": (sgd_case("noise of twice the variance allowed", four_atoms(0.9 * 2**0.5, 2**0.5), ONE, [1.0, 0.5],
                           Recursion(50), 2.81),),
     },

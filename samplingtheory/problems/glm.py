@@ -1,0 +1,124 @@
+"""What generalised linear models share: F(x) = (1/N) sum_i loss(a_i'x, y_i) + (ridge/2)|x|^2.
+
+Sample gradients g_i = s_i a_i + ridge x, with s_i = d loss/dz at z = a_i'x, are never put in a table of N x d
+(or n x d) entries: see rows.py and factored.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from ..moments import Array, dot
+from .base import Batch, Chance, Constants, Every, least_size
+from .factored import Factored
+from .finite import enumerate_batches
+from .rows import BLOCK, Data, Rows, Table, draw_rows
+
+ATOMS = 2e7  # entries of the explicit table of sample gradients
+
+
+class LinearModel:
+    """What the two losses share; a loss gives `slope`, `difference`, `gap` and its constants.
+
+    A (N, d), y (N,), drawn with or without replacement. `constants` are computed when first read.
+    """
+
+    def __init__(self, A: Any, y: Any, ridge: float, replace: bool = False) -> None:
+        A, y = np.asarray(A), np.asarray(y)
+        if A.ndim != 2 or y.shape != A.shape[:1] or A.size == 0:
+            raise ValueError(f"A has shape {A.shape} and y {y.shape}; need (N, d) and (N,), one row a sample")
+        if not (np.isfinite(A.astype(float)).all() and np.isfinite(y.astype(float)).all()):
+            raise ValueError("A or y holds NaN or infinite values; drop or repair them first")
+        if not (ridge >= 0 and math.isfinite(ridge)):
+            raise ValueError(f"ridge is {ridge}; give a finite number, at least 0")
+        self.data, self.y, self.ridge, self.replace = Data(A), y.astype(float), float(ridge), replace
+        self.size, self.dim = A.shape
+        self.population = math.inf if replace else self.size
+
+    def slope(self, z: Array, y: Array) -> Array:
+        """s = d loss/dz at the predictions z, which it may overwrite."""
+        raise NotImplementedError
+
+    def difference(self, z: Array, y: Array, dz: Array) -> Array:
+        """loss(z + dz, y) - loss(z, y), without cancellation."""
+        raise NotImplementedError
+
+    @cached_property
+    def constants(self) -> Constants:
+        raise NotImplementedError
+
+    def _parts(self, x: Array) -> Iterator[slice]:
+        """Replicates in groups whose scalars (r, N) stay in cache."""
+        step = max(1, BLOCK // self.size)
+        return (slice(i, i + step) for i in range(0, len(x), step))
+
+    def gradient(self, x: Array) -> Array:
+        """grad F(x), (R, d)."""
+        all_rows = Table(self.data)
+        sums = [all_rows.combine(self.slope(all_rows.project(x[r]), self.y), self.data.A) for r in self._parts(x)]
+        return np.concatenate(sums) / self.size + self.ridge * x
+
+    def _moments(self, rows: Rows, x: Array, **known: Any) -> Factored:
+        s = self.slope(rows.project(x), rows.at(self.y))
+        return Factored(rows, s, self.ridge * x, **known, population=self.population)
+
+    def law(self, x: Array) -> Factored:
+        """Exact moments of one sample gradient; variances with N/(N - 1) when drawn without replacement."""
+        endless = np.full(len(x), math.inf)
+        scale = 1.0 if self.replace or self.size == 1 else self.size / (self.size - 1)
+        return self._moments(Table(self.data), x, size=self.size, scale=scale, n=endless, dof=endless)
+
+    def atoms(self, x: Array) -> tuple[Array, Array]:
+        """All sample gradients (R, N, d) and their probabilities 1/N; only where the table is small."""
+        if len(x) * self.data.A.size > ATOMS:
+            raise ValueError(
+                f"a table of {len(x)} x {self.size} x {self.dim} sample gradients is above {ATOMS:.0e} entries; "
+                "use law and draw, which need none"
+            )
+        s = self.slope(Table(self.data).project(x), self.y)
+        return s[..., None] * self.data.A + self.ridge * x[:, None, :], np.full(self.size, 1 / self.size)
+
+    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
+        """A uniform batch of n[r] samples a replicate; with EVERY all batches."""
+        n = least_size(n, self.population)
+        if isinstance(rng, Every):
+            return enumerate_batches(*self.atoms(x), n, self.population, lambda parent, counts: self._value(
+                Table(self.data, counts.astype(float)), x[parent], counts.sum(-1)))
+        rows = draw_rows(self.data, n, rng, self.replace)
+        scale = n / np.maximum(n - 1, 1)
+        return Batch(self._moments(rows, x, size=n, scale=scale, n=n, dof=n - 1), n,
+                     value=self._value(rows, x, n))
+
+    def _value(self, rows: Rows, x: Array, n: Array) -> Callable[[Array], Array]:
+        predictions = cache(lambda: rows.project(x))
+
+        def difference(y: Array) -> Array:
+            move = y - x
+            rises = self.difference(predictions(), rows.at(self.y), rows.project(move))
+            return rows.add(rises) / n + self.ridge * dot((x + y) / 2, move)
+        return difference
+
+    def _fine_gradient(self, x: Array) -> Array:
+        """grad F(x) for one point (d,), in extended precision where the machine has it, by row blocks."""
+        wide = x.astype(np.longdouble)
+        total = np.zeros(self.dim, dtype=np.longdouble)
+        for b in self.data.blocks(self.size):
+            A = self.data.A[b].astype(np.longdouble)
+            total += self.slope(A @ wide, self.y[b].astype(np.longdouble)) @ A
+        return np.asarray(total / self.size + self.ridge * wide)
+
+    def _polish(self, x: Array, solve: Callable[[Array], Array]) -> tuple[Array, Array]:
+        """Iterative refinement of a minimiser: the best point and its gradient, as float64."""
+        best = x, self._fine_gradient(x)
+        for _ in range(3):
+            x = x - solve(best[1].astype(float))
+            g = self._fine_gradient(x)
+            if not dot(g, g) < dot(best[1], best[1]):
+                break
+            best = x, g
+        return best[0], best[1].astype(float)

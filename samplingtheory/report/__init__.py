@@ -1,0 +1,1 @@
+"""One HTML file from verdicts: series (data) -> draw (SVG) -> page."""
