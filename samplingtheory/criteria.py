@@ -63,7 +63,8 @@ def whole(n: Array, least: float = 1.0, cap: float = 1e15) -> Array:
     if n.dtype == object:
         n = np.array([v if v == math.inf else math.ceil(v) for v in n.ravel()], dtype=float).reshape(n.shape)
     else:
-        n = np.where(np.isfinite(n), np.ceil(n - 1e-12 * np.maximum(n, 1.0)), n)
+        low = np.minimum(n, cap)
+        n = np.where(n < cap, np.ceil(low - 1e-12 * np.maximum(low, 1.0)), cap)
     return np.clip(n, least, cap)
 
 

@@ -231,52 +231,35 @@ def run(
     mapping from a new name to a function of the `Step`. `stop(step) -> (R,) bool` freezes replicates.
     Raises FloatingPointError when a recorded value is not finite.
     """
-    if steps < 0 or int(steps) != steps:
-        raise ValueError(f"steps is {steps}; give a whole number, at least 0")
-    if replicates < 1 or int(replicates) != replicates:
-        raise ValueError(f"replicates is {replicates}; give a whole number, at least 1")
-    enumerated = isinstance(rng, Every)
+    _check_counts(steps, replicates)
     chance: Chance = rng if isinstance(rng, Every) else generator(rng)
+    enumerated = isinstance(chance, Every)
     if enumerated and stop is not None:
         raise ValueError("stop= freezes simulated replicates; it has no meaning under EVERY")
-    columns = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
-    point_columns = {n: POINTS[c] for n, c in columns.items() if isinstance(c, str) and c in POINTS}
-    step_columns = {n: STEPS[c] if isinstance(c, str) and c in STEPS else c for n, c in columns.items()
-                    if n not in point_columns}
-    for name, column in step_columns.items():
-        if not callable(column):
-            raise ValueError(f"record names {name!r}: {column!r}; ready-made are {', '.join([*POINTS, *STEPS])}")
-
+    points, columns = _columns(record)
     x, origin = _start(x0, replicates, problem.dim, enumerated)
     weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
-    state, chosen = method.init(x), sizing.init(len(x))
-    trace = Trace({n: [] for n in point_columns}, {n: [] for n in step_columns}, [weight], [origin])
-    for name, point in point_columns.items():
+    state, chosen, alive = method.init(x), sizing.init(len(x)), np.arange(len(x))
+    trace = Trace({n: [] for n in points}, {n: [] for n in columns}, [weight], [origin])
+    for name, point in points.items():
         trace.points[name].append(_checked(name, 0, np.asarray(point(problem, state))))
-    alive = np.arange(len(x))
     for k in range(steps):
-        view = View(problem, method, state, chance)
-        batch, chosen = sizing.batch(chosen, view)
-        step = Step(k, view, batch, method.step(take(state, batch.parent), batch))
-        fresh = {name: _checked(name, k, np.asarray(column(step))) for name, column in step_columns.items()}  # type: ignore[operator]
-        state = step.after
-        if enumerated:
-            assert batch.parent is not None and batch.weight is not None
-            for name, row in fresh.items():
-                trace.steps[name].append(row)
-            flow, source = weight[batch.parent] * batch.weight, origin[batch.parent]
-            child, origin, weight, state, chosen = _merge(source, flow, state, chosen)
-            trace.edges.append((batch.parent, batch.weight, child))
-            rows = {name: np.asarray(point(problem, state)) for name, point in point_columns.items()}
-        else:
-            rows = {name: np.asarray(point(problem, state)) for name, point in point_columns.items()}
-            if stop is not None:
-                fresh = {n: _spread_out(row, alive, len(x), 0.0) for n, row in fresh.items()}
-                rows = {n: _spread_out(row, alive, len(x), trace.points[n][-1]) for n, row in rows.items()}
-                keep = ~np.asarray(stop(step))
-                alive, state, chosen = alive[keep], take(state, keep), take(chosen, keep)
-            for name, row in fresh.items():
-                trace.steps[name].append(row)
+        with np.errstate(over="ignore", invalid="ignore"):  # `_checked` reports divergence, once and by name
+            view = View(problem, method, state, chance)
+            batch, chosen = sizing.batch(chosen, view)
+            step = Step(k, view, batch, method.step(take(state, batch.parent), batch))
+            state, fresh = step.after, {name: np.asarray(column(step)) for name, column in columns.items()}
+            if enumerated:
+                child, origin, weight, state, chosen = _branch(batch, origin, weight, state, chosen)
+                trace.edges.append((batch.parent, batch.weight, child))
+            rows = {name: np.asarray(point(problem, state)) for name, point in points.items()}
+        if stop is not None:
+            fresh = {n: _spread_out(row, alive, len(x), 0.0) for n, row in fresh.items()}
+            rows = {n: _spread_out(row, alive, len(x), trace.points[n][-1]) for n, row in rows.items()}
+            keep = ~np.asarray(stop(step))
+            alive, state, chosen = alive[keep], take(state, keep), take(chosen, keep)
+        for name, row in fresh.items():
+            trace.steps[name].append(_checked(name, k, row))
         for name, row in rows.items():
             trace.points[name].append(_checked(name, k + 1, row))
         trace.weight.append(weight)
@@ -285,6 +268,31 @@ def run(
             break
     trace.final = state
     return trace
+
+
+def _check_counts(steps: int, replicates: int) -> None:
+    if steps < 0 or int(steps) != steps:
+        raise ValueError(f"steps is {steps}; give a whole number, at least 0")
+    if replicates < 1 or int(replicates) != replicates:
+        raise ValueError(f"replicates is {replicates}; give a whole number, at least 1")
+
+
+def _columns(record: Any) -> tuple[dict[str, Any], dict[str, Column]]:
+    """`record` as columns of points and columns of steps."""
+    wanted = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
+    points = {n: POINTS[c] for n, c in wanted.items() if isinstance(c, str) and c in POINTS}
+    steps = {n: STEPS.get(c, c) if isinstance(c, str) else c for n, c in wanted.items() if n not in points}
+    for name, column in steps.items():
+        if not callable(column):
+            raise ValueError(f"record names {name!r}: {column!r}; ready-made are {', '.join([*POINTS, *STEPS])}")
+    return points, steps
+
+
+def _branch(batch: Batch, origin: Array, weight: Array, state: Any, chosen: Any) -> Any:
+    """All children with their probabilities, equal states joined."""
+    if batch.parent is None or batch.weight is None:
+        raise ValueError("this problem's draw ignored EVERY: it must return every batch with `parent` and `weight`")
+    return _merge(origin[batch.parent], weight[batch.parent] * batch.weight, state, chosen)
 
 
 def _spread_out(row: Array, alive: Array, R: int, rest: Any) -> Array:

@@ -1,4 +1,4 @@
-"""Is a problem what it says? Gradient, constants, minimiser, law, atoms and draws, checked against each other.
+"""Is a problem what it says? Gradient, constants, minimiser, law, atoms and draws against each other.
 
 For problems of one's own, before a verdict is built on them: a wrong L or a wrong covariance makes a true
 theorem look false. Everything is measured at given points; nothing here is a proof.
@@ -22,6 +22,7 @@ from .base import EVERY
 STEPS = 10.0 ** -np.arange(1, 8)  # of the central differences, relative to the size of the point
 FULL = 64  # dimension up to which the curvature is probed in every direction
 BLOCK = 256  # rows drawn at once: tables (rows, N, d) stay small
+TINY = 1e-150  # its square does not underflow: 0/0 counts as 0
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,15 @@ def _gradient(p: _Floats, x: Array, rng: np.random.Generator) -> Finding:
         run = 2 * h * np.maximum(1.0, _length(x))[:, None]
         best = np.fmin(best, np.abs(rise / run - slope))
     size = _length(G)
-    worst = best / (size + 1e-3 * size.max() + np.finfo(float).tiny)[:, None]
-    return _finding("gradient", worst, 1e-6, f"central differences of gap in {len(e)} directions, relative to |G|")
+    worst = best / (size + 1e-3 * size.max() + TINY)[:, None]
+    return _finding("gradient", worst, 1e-6, f"central differences of gap, {len(e)} directions, relative to |G|")
 
 
 def _pairs(p: _Floats, x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Pairs of points, far and near; for d <= FULL along every eigenvector of the difference quotient of G."""
     scale = np.maximum(1.0, _length(x))[:, None, None]
-    moves = [scale * 10.0 ** rng.uniform(-4, 1, (len(x), 32, 1)) * rng.standard_normal((len(x), 32, p.dim))]
+    lengths = 10.0 ** rng.uniform(-4, 1, (len(x), 32, 1))
+    moves = [scale * lengths * rng.standard_normal((len(x), 32, p.dim))]
     if p.dim <= FULL:
         ahead = (x[:, None] + 1e-4 * scale * np.eye(p.dim)).reshape(-1, p.dim)
         H = (p.gradient(ahead).reshape(len(x), p.dim, p.dim) - p.gradient(x)[:, None]) / (1e-4 * scale)
@@ -110,7 +112,7 @@ def _curvature(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Findi
     rounding = 1e-14 * (_length(before) + _length(after)) / np.sqrt(size)
     rounding += 1e-14 * (L if math.isfinite(L) else 0.0) * (_length(x) + _length(y)) / np.sqrt(size)
     slope, steep = dot(change, z) / size, _length(change) / np.sqrt(size)
-    how = f"{len(x)} pairs" + ("" if p.dim <= FULL else f", in random directions only (d > {FULL}): a weak check")
+    how = f"{len(x)} pairs" + ("" if p.dim <= FULL else f", random directions only (d > {FULL}): a weak check")
     if math.isfinite(L):
         over = np.maximum((slope - rounding) / L, (steep - rounding) / max(L, -mu))
         yield _finding("L", over, 1 + 1e-9, f"curvature over L; {how}")
@@ -139,12 +141,17 @@ def _minimum(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Finding
     yield _finding("gap", excess, 0.0, "0 at the minimiser, >= 0 elsewhere, <= L h^2/2 close by; less gap_error")
 
 
+def _read(record: Any, *names: str) -> list[Array]:
+    return [np.asarray(getattr(record, name), dtype=float) for name in names]
+
+
 def _law(p: _Floats, x: Array) -> Iterator[Finding]:
+    """The law's mean is the gradient, along <= total, and the atoms have the law's moments."""
     law, G = p.problem.law(p.points(x)), p.gradient(x)
-    mean, total, along, signal = (np.asarray(v, dtype=float) for v in (law.mean, law.total, law.along, law.signal))
-    size = _length(G) + np.sqrt(total) + np.finfo(float).tiny
+    mean, total, along, signal = _read(law, "mean", "total", "along", "signal")
+    size = _length(G) + np.sqrt(total) + TINY
     yield _finding("law mean", _length(mean - G) / size, 1e-10, "|law.mean - G| over |G| + sqrt(total)")
-    low = np.maximum(along - total, -along) / (total + np.finfo(float).tiny)
+    low = np.maximum(along - total, -along) / (total + TINY)
     yield _finding("law along", low, 1e-10, "0 <= along <= total")
     yield _finding("law signal", np.abs(signal - dot(G, G)) / size**2, 1e-10, "signal = |G|^2")
     if not hasattr(p.problem, "atoms"):
@@ -152,10 +159,11 @@ def _law(p: _Floats, x: Array) -> Iterator[Finding]:
         return
     g, w = (np.asarray(v, dtype=float) for v in p.problem.atoms(p.points(x)))
     N, e = p.problem.population, g - G[:, None, :]
-    one = N / (N - 1) if 1 < N < math.inf else 1.0  # without replacement spreads have divisor N - 1
-    u = G / np.maximum(_length(G), np.finfo(float).tiny)[:, None]
-    parts = [_length((w[..., None] * g).sum(-2) - G) / size, np.abs(one * (w * dot(e, e)).sum(-1) - total) / size**2]
-    parts += [np.where(signal > 0, np.abs(one * (w * dot(e, u[:, None]) ** 2).sum(-1) - along) / size**2, 0.0)]
+    one = N / (N - 1) if 1 < N < math.inf else 1.0  # drawn without replacement: divisor N - 1
+    u = G / np.maximum(_length(G), TINY)[:, None]
+    all_of, parallel = one * (w * dot(e, e)).sum(-1), one * (w * dot(e, u[:, None]) ** 2).sum(-1)
+    parts = [_length((w[..., None] * g).sum(-2) - G) / size, np.abs(all_of - total) / size**2]
+    parts += [np.where(signal > 0, np.abs(parallel - along) / size**2, 0.0)]
     parts += [np.abs(np.sum(w, axis=-1) - 1).ravel(), np.maximum(-w, 0.0).ravel()]
     yield _finding("atoms", np.concatenate(parts), 1e-10, "weights >= 0 with sum 1; mean, total, along of the law")
 
@@ -163,9 +171,9 @@ def _law(p: _Floats, x: Array) -> Iterator[Finding]:
 def _sampled(p: _Floats, x: Array, n: float, B: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Means (P, B, d) and total (P, B) of B batches of n at each point."""
     rows = p.points(np.repeat(x, B, axis=0))
-    found = [p.problem.draw(part, np.full(len(part), n), rng).moments
-             for part in (rows[i:i + BLOCK] for i in range(0, len(rows), BLOCK))]
-    mean, total = (np.concatenate([np.asarray(getattr(m, k), dtype=float) for m in found]) for k in ("mean", "total"))
+    parts = [rows[i:i + BLOCK] for i in range(0, len(rows), BLOCK)]
+    found = [_read(p.problem.draw(part, np.full(len(part), n), rng).moments, "mean", "total") for part in parts]
+    mean, total = (np.concatenate(column) for column in zip(*found, strict=True))
     return mean.reshape(len(x), B, p.dim), total.reshape(len(x), B)
 
 
@@ -173,17 +181,17 @@ def _z(sample: Array, target: Array, size: Array) -> Array:
     """|average - target| in standard errors, over axis 1; what rounding explains counts as zero."""
     gap = np.abs(sample.mean(1) - target)
     error = sample.std(1, ddof=1) / math.sqrt(sample.shape[1])
-    return np.where(gap <= 1e-9 * size, 0.0, gap / np.maximum(error, np.finfo(float).tiny))
+    return np.where(gap <= 1e-9 * size, 0.0, gap / np.maximum(error, TINY))
 
 
 def _draws(p: _Floats, x: Array, B: int, n: float, risk: float, rng: np.random.Generator) -> Iterator[Finding]:
     """Averages over batches against the law: mean, sample spread, and spread of the batch mean."""
     law, G, N = p.problem.law(p.points(x)), p.gradient(x), p.problem.population
-    total, along = (np.asarray(v, dtype=float) for v in (law.total, law.along))
+    total, along = _read(law, "total", "along")
     n = float(min(n, max(1, N - 1)))
     mean, spread = _sampled(p, x, n, B, rng)
     e, shrink, size = mean - G[:, None], 1 / n - 1 / N, (_length(G) + np.sqrt(total))
-    u = G / np.maximum(_length(G), np.finfo(float).tiny)[:, None]
+    u = G / np.maximum(_length(G), TINY)[:, None]
     axes = _directions(p.dim, 16, rng)
     parallel = np.where(_length(G) > 0, along * shrink, 0.0)
     tests = {
@@ -203,21 +211,22 @@ def _draws(p: _Floats, x: Array, B: int, n: float, risk: float, rng: np.random.G
 def _all_batches(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Finding]:
     """The whole population is the gradient; every batch of two has the mean and the variance of the law."""
     N, G = p.problem.population, p.gradient(x)
-    law = p.problem.law(p.points(x))
-    total = np.asarray(law.total, dtype=float)
-    size = _length(G) + np.sqrt(total) + np.finfo(float).tiny
+    (total,) = _read(p.problem.law(p.points(x)), "total")
+    size = _length(G) + np.sqrt(total) + TINY
     if math.isinf(N):
         yield _skipped("full batch", "the population is infinite")
     else:
-        mean = np.asarray(p.problem.draw(p.points(x), np.full(len(x), float(N)), rng).moments.mean, dtype=float)
+        (mean,) = _read(p.problem.draw(p.points(x), np.full(len(x), float(N)), rng).moments, "mean")
         yield _finding("full batch", _length(mean - G) / size, 1e-10, "all N without replacement give G")
     if not hasattr(p.problem, "atoms") or p.problem.atoms(p.points(x))[0].shape[1] > FULL or N < 2:
         yield _skipped("every batch", f"no list of at most {FULL} atoms")
         return
     batch = p.problem.draw(p.points(x), np.full(len(x), 2.0), EVERY)
-    w, e = np.asarray(batch.weight, dtype=float), np.asarray(batch.moments.mean, dtype=float) - G[batch.parent]
-    sums = np.stack([np.bincount(batch.parent, w * v, minlength=len(x)) for v in (1 + 0 * w, *e.T, dot(e, e))])
-    parts = [np.abs(sums[0] - 1), _length(sums[1:-1].T) / size, np.abs(sums[-1] - total * (0.5 - 1 / N)) / size**2]
+    w, e = np.asarray(batch.weight, dtype=float), _read(batch.moments, "mean")[0] - G[batch.parent]
+    columns = (np.ones(len(w)), *e.T, dot(e, e))
+    weight, *drift, square = (np.bincount(batch.parent, w * v, minlength=len(x)) for v in columns)
+    parts = [np.abs(weight - 1), _length(np.transpose(drift)) / size]
+    parts += [np.abs(square - total * (0.5 - 1 / N)) / size**2]
     yield _finding("every batch", np.concatenate(parts), 1e-10, "EVERY batch of 2: weights, mean, variance")
 
 

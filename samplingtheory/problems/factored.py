@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..moments import Array, dot
-from .rows import Rows
+from .rows import Rows, pieces
 
 KEPT = 1e-6  # least share of a sum of squares that may survive a subtraction
 
@@ -18,9 +18,10 @@ KEPT = 1e-6  # least share of a sum of squares that may survive a subtraction
 class Factored:
     """Moments of g_i = s_i a_i + shift over weighted rows; every spread is (second moment - |mean|^2) scale.
 
-    size (R,) or a number: sum of the counts; scale: n/(n-1) for a batch, N/(N-1) for a population drawn without
-    replacement, 1 for a law; shift (R, d). Spreads are inf where dof = 0. Where less than 1e-6 of the second
-    moment survives the subtraction, that replicate is summed again in centred form: relative error about 1e-9.
+    size (R,) or a number: sum of the counts; scale: n/(n-1) for a batch, N/(N-1) for a population drawn
+    without replacement, 1 for a law; shift (R, d). Spreads are inf where dof = 0. Where less than 1e-6 of the
+    second moment survives the subtraction, that replicate is summed again in centred form: relative error
+    about 1e-9 at worst.
     """
 
     def __init__(self, rows: Rows, s: Array, shift: Array, size: Any, scale: Any, n: Array, dof: Array,
@@ -63,16 +64,14 @@ class Factored:
         """Mean of (s_i a_i - raw mean)^2 over replicate r, (d,), in row blocks."""
         data, out = self.rows.data, np.zeros(self.rows.data.d)
         index, counts, s = self.rows.members(r, self.s)
-        for b in data.blocks(len(index)):
+        for b in pieces(len(index), data.d):
             rest = s[b, None] * data.A[index[b]] - self._raw[r]
             out += counts[b] @ (rest * rest)
         return out / counts.sum()
 
     @cached_property
     def total(self) -> Array:
-        t = self.s * self.s
-        t *= self.rows.at(self.rows.data.norms)
-        first = self._over(self.rows.add(t))
+        first = self._over(self.rows.squared(self.s, self.rows.data.norms))
         kept = first - dot(self._raw, self._raw)
         for r in np.flatnonzero((kept < KEPT * first) & (self.dof > 0)):
             kept[r] = self._centred(r).sum()
@@ -80,7 +79,7 @@ class Factored:
 
     @cached_property
     def variances(self) -> Array:
-        first = self._over(self.rows.combine(self.s * self.s, self.rows.data.squares))
+        first = self._over(self.rows.squared(self.s, self.rows.data.squares))
         kept = first - self._raw * self._raw
         for r in np.flatnonzero((kept < KEPT * first).any(-1) & (self.dof > 0)):
             kept[r] = self._centred(r)

@@ -7,7 +7,7 @@ Sample gradients g_i = s_i a_i + ridge x, with s_i = d loss/dz at z = a_i'x, are
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..moments import Array, dot
 from .base import Batch, Chance, Constants, Every, least_size
 from .factored import Factored
 from .finite import enumerate_batches
-from .rows import BLOCK, Data, Rows, Table, draw_rows
+from .rows import Data, Rows, Table, draw_rows, pieces
 
 ATOMS = 2e7  # entries of the explicit table of sample gradients
 
@@ -52,16 +52,12 @@ class LinearModel:
     def constants(self) -> Constants:
         raise NotImplementedError
 
-    def _parts(self, x: Array) -> Iterator[slice]:
-        """Replicates in groups whose scalars (r, N) stay in cache."""
-        step = max(1, BLOCK // self.size)
-        return (slice(i, i + step) for i in range(0, len(x), step))
-
     def gradient(self, x: Array) -> Array:
         """grad F(x), (R, d)."""
-        all_rows = Table(self.data)
-        sums = [all_rows.combine(self.slope(all_rows.project(x[r]), self.y), self.data.A) for r in self._parts(x)]
-        return np.concatenate(sums) / self.size + self.ridge * x
+        rows, sums = Table(self.data), np.empty_like(x)
+        for r in pieces(len(x), self.size):
+            sums[r] = rows.combine(self.slope(rows.project(x[r]), self.y), self.data.A)
+        return sums / self.size + self.ridge * x
 
     def _moments(self, rows: Rows, x: Array, **known: Any) -> Factored:
         s = self.slope(rows.project(x), rows.at(self.y))
@@ -107,7 +103,7 @@ class LinearModel:
         """grad F(x) for one point (d,), in extended precision where the machine has it, by row blocks."""
         wide = x.astype(np.longdouble)
         total = np.zeros(self.dim, dtype=np.longdouble)
-        for b in self.data.blocks(self.size):
+        for b in pieces(self.size, self.dim):
             A = self.data.A[b].astype(np.longdouble)
             total += self.slope(A @ wide, self.y[b].astype(np.longdouble)) @ A
         return np.asarray(total / self.size + self.ridge * wide)

@@ -70,8 +70,7 @@ class Sawtooth:
 
     def _place(self, x: Array) -> tuple[Array, Array, Array]:
         """Number of the tooth, distance s into it, and distance r before its end where F' falls (else 0)."""
-        L = self.constants.L
-        tooth = np.floor(x[..., 0] * L)
+        L, tooth = self.constants.L, np.floor(x[..., 0] * self.constants.L)
         s = np.clip(x[..., 0] - tooth / L, 0.0, 1 / L)
         return tooth, s, np.where((s > 1 / L - self.delta) & (tooth < self.teeth - 1), 1 / L - s, 0.0)
 
@@ -138,8 +137,8 @@ def ragged(n: Array, sample: Callable[[int], Array], chunk: int = CHUNK) -> tupl
     of a batch are joined by the update of Chan, Golub, LeVeque (1983). Covariance 0 where n = 1.
     """
     if n.sum() > MOST or (n != np.floor(n)).any():
-        raise ValueError(f"{n.sum():g} samples, in batches of up to {n.max():g}: this law draws every sample, "
-                         f"so sizes are whole and at most {MOST:g} in all; loosen the test or take fewer steps")
+        raise ValueError(f"{n.sum():g} samples, in batches of up to {n.max():g}: this law draws every one, so sizes "
+                         f"are whole and at most {MOST:g} in all; loosen the test or take fewer steps")
     left, done, k = n.astype(np.int64), np.zeros(len(n)), sample(0).shape[1]
     mean, scatter = np.zeros((len(n), k)), np.zeros((len(n), k, k))
     while (some := np.flatnonzero(left)[:chunk]).size:

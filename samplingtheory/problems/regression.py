@@ -13,7 +13,7 @@ from ..moments import Array, dot
 from .base import Constants
 from .glm import LinearModel
 from .quadratic import UP
-from .rows import Table
+from .rows import BLOCK, Table, pieces
 from .softplus import bregman, rise
 
 SPARE = 1e-12  # relative rounding allowed to computed singular values, both ways
@@ -38,7 +38,7 @@ class LeastSquares(LinearModel):
         d = self.dim
         R = np.zeros((d + 1, d + 1))
         R[:d, :d] = math.sqrt(self.ridge * self.size) * np.eye(d)
-        height = max(4 * d, self.data.step)
+        height = 4 * d + BLOCK // d
         for i in range(0, self.size, height):
             part = slice(i, i + height)
             block = np.column_stack([self.data.A[part], self.y[part]])
@@ -136,7 +136,7 @@ class LogisticRegression(LinearModel):
     def _hessian(self, s: Array) -> Array:
         """A' diag(|s| (1 - |s|)) A / N + ridge I, by row blocks."""
         weights, H = np.abs(s) * (1 - np.abs(s)) / self.size, self.ridge * np.eye(self.dim)
-        height = max(self.dim, self.data.step)
+        height = self.dim + BLOCK // self.dim
         for i in range(0, self.size, height):
             A = self.data.A[i:i + height]
             H += (weights[i:i + height, None] * A).T @ A
@@ -164,5 +164,5 @@ class LogisticRegression(LinearModel):
         c, g, predictions, _ = self._solution
         z = x - c.minimiser
         rows = Table(self.data)
-        mean = [bregman(predictions, rows.project(z[r])).sum(-1) / self.size for r in self._parts(z)]
+        mean = [bregman(predictions, rows.project(z[r])).sum(-1) / self.size for r in pieces(len(z), self.size)]
         return np.maximum(np.concatenate(mean) + self.ridge * dot(z, z) / 2 + z @ g, 0.0)

@@ -1,7 +1,8 @@
 """Batches of the rows of a data matrix, one a replicate and ragged, without ever gathering them all.
 
-`Table` visits every row of the data (`counts` times, or once each) by dense products; `Lists` visits the listed
-rows only. Both offer the same few sums, so that `factored.Factored` is written once.
+`Table` visits every row of the data (`counts` times, or once each) by dense products; `Lists` visits the
+listed rows only. Both offer the same few sums, so that `factored.Factored` is written once. Work is cut into
+pieces of 256 KB: larger temporaries cost more in page faults than the arithmetic on them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from scipy.sparse import csr_array
 from ..moments import Array
 from .finite import draw_counts
 
-BLOCK = 32768  # entries (256 KB) of a gathered block: it stays in cache
+BLOCK = 32768  # entries (256 KB) of a temporary: it stays in cache
+LISTED = 4  # data at least this many times larger than the batches are visited by lists
+
+
+def pieces(total: int, width: int) -> Iterator[slice]:
+    """Slices of range(total), each of about BLOCK entries where an item has `width` of them."""
+    step = max(1, BLOCK // width)
+    return (slice(i, min(i + step, total)) for i in range(0, total, step))
 
 
 class Data:
@@ -24,7 +32,6 @@ class Data:
     def __init__(self, A: Array) -> None:
         self.A = np.ascontiguousarray(A, dtype=float)
         self.N, self.d = self.A.shape
-        self.step = max(1, BLOCK // self.d)
 
     @cached_property
     def norms(self) -> Array:
@@ -34,13 +41,9 @@ class Data:
     def squares(self) -> Array:
         return self.A * self.A
 
-    def blocks(self, T: int) -> Iterator[slice]:
-        """Slices of range(T), each with at most BLOCK entries of A."""
-        return (slice(i, min(i + self.step, T)) for i in range(0, T, self.step))
-
 
 class Table:
-    """All rows for each of R replicates: row i counts[r, i] times, or once if counts is None. Scalars (R, N)."""
+    """All rows for each of R replicates: row i counts[r, i] times, or once (None). Scalars are (R, N)."""
 
     def __init__(self, data: Data, counts: Array | None = None) -> None:
         self.data, self.counts = data, counts
@@ -59,12 +62,26 @@ class Table:
 
     def add(self, t: Array) -> Array:
         """sum of t over the samples of each replicate, (R,)."""
-        return t.sum(-1) if self.counts is None else np.einsum("rn,rn->r", self.counts, t)
+        return t.sum(-1) if self.counts is None else self._sum(t, None, np.ones(self.data.N))
+
+    def squared(self, t: Array, column: Array) -> Array:
+        """sum of t_i^2 column_i over the samples of each replicate: (R,) for a column (N,), (R, d) for (N, d)."""
+        return self._sum(t, t, column)
 
     def combine(self, t: Array, table: Array) -> Array:
-        """sum of t_i table[i] over the samples of each replicate, (R, d)."""
-        t = t if self.counts is None else self.counts * t
-        return (t[0] @ table)[None] if len(t) == 1 else t @ table
+        """sum of t_i table_i over the samples of each replicate, (R, d)."""
+        return self._sum(t, None, table)
+
+    def _sum(self, t: Array, u: Array | None, column: Array) -> Array:
+        out = np.empty((len(t), *column.shape[1:]))
+        for r in pieces(len(t), self.data.N):
+            w = t[r] if u is None else t[r] * u[r]
+            w = w if self.counts is None else np.multiply(w, self.counts[r], out=None if u is None else w)
+            if len(w) == 1:
+                np.matmul(w[0], column, out=out[r][0] if column.ndim > 1 else out[r].reshape(()))
+            else:
+                np.matmul(w, column, out=out[r])
+        return out
 
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         """Replicate r: rows of the data, how often each, and their t."""
@@ -86,12 +103,12 @@ class Lists:
         return np.repeat(np.arange(self.R), np.diff(self.ends))
 
     def project(self, v: Array) -> Array:
-        """a_i'v for v (R, d): from one dense product where that is cheaper than gathering, else in row blocks."""
+        """a_i'v for v (R, d): by a dense product where that is cheaper than gathering, else in row blocks."""
         A, T = self.data.A, len(self.index)
         if 1 < self.R and self.R * self.data.N <= 8 * T:
             return (v @ A.T).ravel()[self._replicate * self.data.N + self.index]
         out = np.empty(T)
-        for b in self.data.blocks(T):
+        for b in pieces(T, self.data.d):
             rows = A[self.index[b]]
             if self.R == 1:
                 np.matmul(rows, v[0], out=out[b])
@@ -108,11 +125,14 @@ class Lists:
     def add(self, t: Array) -> Array:
         return np.add.reduceat(t, self.ends[:-1])
 
+    def squared(self, t: Array, column: Array) -> Array:
+        return self.add(t * t * column[self.index]) if column.ndim == 1 else self.combine(t * t, column)
+
     def combine(self, t: Array, table: Array) -> Array:
         if self.R > 1:
             return csr_array((t, self.index, self.ends), shape=(self.R, self.data.N)) @ table
         out = np.zeros((1, self.data.d))
-        for b in self.data.blocks(len(t)):
+        for b in pieces(len(t), self.data.d):
             out[0] += t[b] @ table[self.index[b]]
         return out
 
@@ -125,28 +145,34 @@ Rows = Table | Lists
 
 
 def draw_rows(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> Rows:
-    """One uniform batch of n[r] rows a replicate: dense where it reaches a quarter of the data, else as lists."""
+    """One uniform batch of n[r] rows a replicate: dense where it reaches a quarter of the data, else lists."""
     R, N = len(n), data.N
     if not replace and (n == N).all():
         return Table(data)
-    if 4 * n.sum() >= R * N:
-        return Table(data, draw_counts(n, N, rng, True) if replace else subset_counts(n, N, rng))
-    sizes = n.astype(np.int64)
-    index = rng.integers(N, size=int(sizes.sum())) if replace else subset_lists(sizes, N, rng)
-    return Lists(data, index, sizes)
+    if LISTED * n.sum() < R * N:
+        sizes = n.astype(np.int64)
+        return Lists(data, rng.integers(N, size=int(sizes.sum())) if replace else subset_lists(sizes, N, rng), sizes)
+    small = np.uint16 if n.max() < 2**16 else float
+    counts = np.empty((R, N), dtype=small if replace else bool)  # a quarter of the memory to touch afresh
+    for r in pieces(R, N):
+        counts[r] = draw_counts(n[r], N, rng, True) if replace else subset_counts(n[r].astype(np.int64), N, rng)
+    return Table(data, counts)
 
 
-def subset_counts(n: Array, N: int, rng: np.random.Generator) -> Array:
-    """0/1 counts (R, N) of a uniform subset of n[r] a replicate: the n[r] smallest of N random keys.
+def subset_counts(sizes: Array, N: int, rng: np.random.Generator) -> Array:
+    """Members (R, N) of a uniform subset of sizes[r] a replicate: the smallest of N random 32-bit keys.
 
-    The column number fills the low bits of the 64-bit keys, so that no two are equal.
+    Where the last key inside equals the first one outside, the row is drawn again: exactly uniform.
     """
-    bits = max(1, (N - 1).bit_length())
-    keys = rng.integers(0, 2**64, size=(len(n), N), dtype=np.uint64)
-    keys &= np.uint64(2**64 - 2**bits)
-    keys |= np.arange(N, dtype=np.uint64)
-    last = np.sort(keys, axis=1)[np.arange(len(n)), n.astype(np.int64) - 1]
-    return (keys <= last[:, None]).astype(float)
+    R = len(sizes)
+    keys = rng.integers(0, 2**64, size=(R, (N + 1) // 2), dtype=np.uint64).view(np.uint32)[:, :N]
+    order, row = np.sort(keys, axis=1), np.arange(R)
+    last = order[row, sizes - 1]
+    chosen = keys <= last[:, None]
+    tied = (sizes < N) & (order[row, np.minimum(sizes, N - 1)] == last)
+    if tied.any():
+        chosen[tied] = subset_counts(sizes[tied], N, rng)
+    return chosen
 
 
 def subset_lists(sizes: Array, N: int, rng: np.random.Generator) -> Array:

@@ -42,7 +42,7 @@ def _limits(values: Sequence[float], log: bool, pad: bool) -> tuple[float, float
     finite = [v for v in values if math.isfinite(v) and (v > 0 or not log)] or [1.0]
     low, high = min(finite), max(finite)
     if log and pad:
-        low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
+        low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** min(math.ceil(math.log10(high)), 308)
         return (max(low, 1e-300), high) if high > low else (low / 10, high * 10)
     if high == low:
         return (low / 2, high * 2) if log else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)

@@ -1,0 +1,138 @@
+"""One loop: enumeration against simulation, merging, freezing, bad input."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import samplingtheory as st
+from samplingtheory.problems.quadratic import GaussianQuadratic, QuadraticSum
+from samplingtheory.run import POINTS, STEPS
+
+fractions = np.vectorize(Fraction, otypes=[object])
+
+
+def five(exact=False, replace=False):
+    """The five-sample instance of the theory notes: h = 1..5, c = (0, 1, -1, 2, -2)."""
+    h, c = np.array([1, 2, 3, 4, 5]), np.array([[0], [1], [-1], [2], [-2]])
+    if exact:
+        h, c = fractions(h), fractions(c)
+        return QuadraticSum(h, h[:, None] * c, replace)
+    return QuadraticSum(h.astype(float), (h[:, None] * c).astype(float), replace)
+
+
+def five_ratios(exact):
+    eps, x0 = (Fraction(1, 2), fractions(np.array([3]))) if exact else (0.5, np.array([3.0]))
+    alpha = 1 / (3 * (1 + eps**2))
+    trace = st.run(five(exact), st.SGD(alpha), st.Ahead(st.NormTest(eps), least=2), x0, 4, rng=st.EVERY)
+    gap = trace.means("gap")[:, 0]
+    rho = 1 - 1 / (1 + eps**2)
+    return [gap[k] / (rho**k * gap[0]) for k in range(1, 5)], trace
+
+
+def test_five_sample_instance_in_fractions_and_floats():
+    exact, trace = five_ratios(True)
+    assert [round(float(r), 3) for r in exact] == [0.604, 0.427, 0.294, 0.082]
+    assert all(isinstance(r, Fraction) for r in exact)
+    assert len(trace.weight[-1]) == 48 and sum(trace.weight[-1]) == 1
+    floats, _ = five_ratios(False)
+    np.testing.assert_allclose(floats, [float(r) for r in exact], rtol=1e-11)
+
+
+def test_enumeration_is_the_mean_of_simulation():
+    """Error level 1e-6: five standard errors at each of four steps."""
+    problem, method, sizing = five(), st.SGD(0.2), st.Ahead(st.NormTest(0.7), least=2)
+    exact = st.run(problem, method, sizing, [3.0], 4, rng=st.EVERY).means("gap")[:, 0]
+    gaps = st.run(problem, method, sizing, [3.0], 4, replicates=20_000, rng=1)["gap"]
+    error = gaps.std(axis=1) / math.sqrt(gaps.shape[1])
+    assert (np.abs(gaps.mean(axis=1) - exact) <= 5 * error + 1e-12).all()
+
+
+def test_enumeration_with_replacement_and_practical_rules():
+    problem = five(replace=True)
+    for sizing in (st.Behind(st.NormTest(0.7)), st.Safeguard(st.AugmentedInnerProductTest(0.9, 5.84), r=2),
+                   st.Behind(st.Debiased(st.NormTest(0.7)), monotone=False, cap=5)):
+        sizing_capped = sizing if getattr(sizing, "cap", 0) == 5 else type(sizing)(**{**sizing.__dict__, "cap": 5})
+        exact = st.run(problem, st.SGD(0.2), sizing_capped, [3.0], 2, rng=st.EVERY).means("gap")[:, 0]
+        gaps = st.run(problem, st.SGD(0.2), sizing_capped, [3.0], 2, replicates=20_000, rng=2)["gap"]
+        error = gaps.std(axis=1) / math.sqrt(gaps.shape[1])
+        assert (np.abs(gaps.mean(axis=1) - exact) <= 5 * error + 1e-12).all(), sizing
+
+
+def test_several_starts_are_kept_apart():
+    starts = np.array([[3.0], [1.0], [-2.0]])
+    every = st.run(five(), st.SGD(0.2), st.Fixed(2), starts, 2, rng=st.EVERY)
+    for i, x0 in enumerate(starts):
+        alone = st.run(five(), st.SGD(0.2), st.Fixed(2), x0, 2, rng=st.EVERY)
+        np.testing.assert_allclose(every.means("gap")[:, i], alone.means("gap")[:, 0], rtol=1e-13)
+
+
+def test_conditional_means_average_to_the_mean():
+    trace = st.run(five(), st.SGD(0.2), st.Fixed(2), [3.0], 3, rng=st.EVERY, record=("gap", "n", "g2"))
+    for k in range(3):
+        assert trace.weight[k] @ trace.given("gap", k) == pytest.approx(trace.means("gap")[k + 1, 0])
+        assert trace.weight[k] @ trace.given("g2", k) == pytest.approx(trace.means("g2")[k, 0])
+
+
+def test_every_column_is_defined_and_finite():
+    names = [n for n in (*POINTS, *STEPS) if n not in ("lipschitz", "tries")]
+    trace = st.run(five(), st.SGD(0.2), st.Fixed(3), [3.0], 2, replicates=50, rng=0, record=names)
+    for name in names:
+        assert trace[name].shape == ((3, 50) if name in POINTS else (2, 50))
+    np.testing.assert_allclose(trace["rel_total"], trace["rel_along"] + trace["rel_across"], rtol=1e-9, atol=1e-12)
+
+
+def test_own_columns_and_stop():
+    budget = st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 10, replicates=8, rng=0,
+                    record={"gap": "gap", "drawn": "drawn", "first": lambda s: s.after.x[:, 0]},
+                    stop=lambda s: np.full(len(s.after.x), s.k >= 3))
+    assert budget["drawn"].sum(axis=0).tolist() == [8.0] * 8 and budget["first"].shape == (4, 8)
+    some = st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 6, replicates=8, rng=0,
+                  stop=lambda s: s.after.x[:, 0] < 2.0)
+    assert (np.diff(some["gap"], axis=0)[some["n"] == 0] == 0).all()
+
+
+def test_same_seed_same_run():
+    runs = [st.run(GaussianQuadratic(np.ones(3), 1.0), st.SGD(0.3), st.Behind(st.NormTest(0.5)), np.ones(3), 20,
+                   replicates=7, rng=5)["gap"] for _ in range(2)]
+    assert (runs[0] == runs[1]).all()
+
+
+@pytest.mark.parametrize("how, message", [
+    (dict(x0=[1.0, 2.0]), r"x0 has shape \(2,\); this problem needs \(1,\)"),
+    (dict(x0=[math.nan]), "NaN"),
+    (dict(steps=-1), "steps is -1"),
+    (dict(replicates=0), "replicates is 0"),
+    (dict(record=("gpa",)), "record names 'gpa'"),
+    (dict(rng="x"), "non-negative integer"),
+    (dict(rng=st.EVERY, stop=lambda s: None), "no meaning under EVERY"),
+])
+def test_bad_input_is_one_clear_line(how, message):
+    args = dict(x0=[3.0], steps=1) | how
+    with pytest.raises((ValueError, TypeError), match=message) as caught:
+        st.run(five(), st.SGD(0.1), st.Fixed(2), args.pop("x0"), args.pop("steps"), **args)
+    assert "\n" not in str(caught.value)
+
+
+def test_divergence_is_an_error_and_names_the_step():
+    with pytest.raises(FloatingPointError, match=r"step \d+: column 'gap' is NaN or infinite in 3 of 3"):
+        st.run(five(), st.SGD(1e3), st.Fixed(2), [3.0], 200, replicates=3, rng=0)
+
+
+def test_enumeration_of_a_continuous_law_is_refused():
+    with pytest.raises(ValueError, match="no finite list of batches"):
+        st.run(GaussianQuadratic(np.ones(1), 1.0), st.SGD(0.1), st.Fixed(2), [1.0], 1, rng=st.EVERY)
+
+
+def test_too_large_an_enumeration_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="too many to enumerate"):
+        st.run(QuadraticSum(np.ones(40), rng.standard_normal((40, 1))), st.SGD(0.1), st.Fixed(20), [1.0], 1,
+               rng=st.EVERY)
+
+
+def test_unknown_column_is_named():
+    trace = st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 1, rng=0)
+    with pytest.raises(KeyError, match="recorded: gap, n"):
+        trace["dist2"]

@@ -1,0 +1,86 @@
+"""Each rule against a loop that follows its words."""
+
+import math
+
+import numpy as np
+import pytest
+
+import samplingtheory as st
+from samplingtheory.problems.quadratic import GaussianQuadratic, QuadraticSum
+from samplingtheory.sizing import CAP
+
+PROBLEM = GaussianQuadratic(np.array([1.0, 0.5]), 2.0)
+
+
+def test_ahead_is_the_exact_test_at_every_point():
+    trace = st.run(PROBLEM, st.SGD(0.2), st.Ahead(st.NormTest(0.5)), [4.0, 1.0], 15, replicates=50, rng=0,
+                   record=("n", "grad2", "rel_total"))
+    expected = np.maximum(1, np.ceil(4.0 / (0.25 * trace["grad2"][:-1]) * (1 - 1e-12)))
+    assert (trace["n"] == expected).all() and (trace["rel_total"] <= 0.25 * (1 + 1e-9)).all()
+
+
+def test_ahead_real_sizes_meet_the_test_with_equality():
+    trace = st.run(PROBLEM, st.SGD(0.2), st.Ahead(st.NormTest(0.5), integer=False), [4.0, 1.0], 15, replicates=5,
+                   rng=0, record=("rel_total",))
+    np.testing.assert_allclose(trace["rel_total"], 0.25, rtol=1e-12)
+
+
+def test_behind_uses_this_batch_for_the_next():
+    columns = {"n": "n", "asked": lambda s: st.whole(st.NormTest(0.7)(s.batch.moments), 2, CAP)}
+    for monotone in (True, False):
+        trace = st.run(PROBLEM, st.SGD(0.2), st.Behind(st.NormTest(0.7), start=3, monotone=monotone), [4.0, 1.0], 12,
+                       replicates=20, rng=0, record=columns)
+        assert (trace["n"][0] == 3).all()
+        asked = trace["asked"][:-1]
+        assert (trace["n"][1:] == (np.maximum(trace["n"][:-1], asked) if monotone else asked)).all()
+
+
+def test_safeguard_against_a_loop():
+    """The averaged gradient takes over after r still iterations if it is shorter than gamma times the last."""
+    criterion, r, gamma = st.AugmentedInnerProductTest(2.0, 20.0), 3, 0.6
+    kept = []
+    record = {"n": "n", "batch": lambda s: (kept.append(s.batch.moments), s.batch.moments.n)[1]}
+    st.run(PROBLEM, st.SGD(0.02), st.Safeguard(criterion, r=r, gamma=gamma), [0.3, 0.1], 25, replicates=1, rng=3,
+           record=record)
+    n, still, past, used, fired = 2.0, 0, [], [], 0
+    for m in kept:
+        used.append(n)
+        g, still = m.mean[0], still + 1
+        past = [*past, g][-r:]
+        average = sum(past) / r if len(past) == r else g
+        noisy = still >= r and average @ average < gamma**2 * (g @ g)
+        fired += noisy
+        asked = max(n, float(st.whole(criterion(m.toward(average[None]) if noisy else m), 1, CAP)[0]))
+        n, still = asked, 0 if asked > n else still
+    assert [float(m.n[0]) for m in kept] == used and fired > 0
+
+
+def test_fixed_and_geometric():
+    trace = st.run(PROBLEM, st.SGD(0.2), st.Geometric(2, 1.5), [1.0, 1.0], 5, rng=0, record=("n",))
+    assert trace["n"][:, 0].tolist() == [2, 3, 5, 7, 11]
+    assert st.Geometric(2, 1.5, integer=False).at(2) == 4.5
+    trace = st.run(PROBLEM, st.SGD(0.2), st.Fixed(9), [1.0, 1.0], 2, rng=0, record=("n",))
+    assert (trace["n"] == 9).all()
+
+
+def test_sizes_stop_at_the_population():
+    problem = QuadraticSum(np.ones(4), np.random.default_rng(0).standard_normal((4, 1)))
+    for sizing in (st.Fixed(9), st.Geometric(3, 2.0), st.Behind(st.NormTest(0.01)), st.Ahead(st.NormTest(0.01))):
+        trace = st.run(problem, st.SGD(0.5), sizing, [1.0], 4, rng=0, record=("n",))
+        assert trace["n"].max() == 4
+
+
+def test_exact_sizes_do_not_overflow():
+    """Sizes pass 2^63 within a few steps near the minimiser; they stay float and stop at the cap."""
+    trace = st.run(PROBLEM, st.SGD(0.9), st.Ahead(st.NormTest(0.5)), [1e-8, 1e-8], 3, rng=0, record=("n",))
+    assert (trace["n"] > 0).all() and trace["n"].max() == CAP
+
+
+@pytest.mark.parametrize("make", [
+    lambda: st.Ahead(st.NormTest(1), least=0), lambda: st.Behind(st.NormTest(1), start=0), lambda: st.Fixed(0),
+    lambda: st.Geometric(0, 1.1), lambda: st.Geometric(2, 0.5), lambda: st.Geometric(2, math.inf),
+    lambda: st.Safeguard(st.NormTest(1), gamma=1.5), lambda: st.Safeguard(st.NormTest(1), r=1),
+])
+def test_bad_parameters_are_refused(make):
+    with pytest.raises(ValueError, match="need"):
+        make()
