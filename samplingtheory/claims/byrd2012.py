@@ -31,7 +31,8 @@ FULL_STEP = step_at_most(lambda s: 1 / s.L, "the step is at most 1/L")
 def sure_case(theta: float, told: float | None = None, hessian: Any = (1.0, 1.0), used: float = 1.0) -> Case:
     problem = Oracle(Quadratic(np.asarray(hessian)), TwoPoint(theta))
     symbols = theory(problem, 1.0, 1.0, theta=theta if told is None else told)
-    return Case(f"g = (1 +- {theta:g}) grad F", problem, SGD(used), Fixed(1), np.array([1.0, 1.0]), Pathwise(10, 64),
+    name = f"g = (1 +- {theta:g}) grad F{'' if used == 1 else f', step {used:g}/L'}"
+    return Case(name, problem, SGD(used), Fixed(1), np.array([1.0, 1.0]), Pathwise(10, 64),
                 symbols)
 
 
@@ -53,8 +54,8 @@ deterministic = Claim(
 def unshrunk_case(theta: float, nu: float, told: float, used: float = 1.0, hessian: Any = (1.0, 1.0)) -> Case:
     problem = Oracle(Quadratic(np.asarray(hessian)), FourAtoms(theta, nu))
     symbols = theory(problem, 1 + told, 1.0, eps2=told)
-    return Case(f"four atoms, eps^2 = {theta**2 + nu**2:.4g}, condition {max(hessian) / min(hessian):g}", problem,
-                SGD(used), Fixed(1), np.array([1.0, 0.5]), Enumerate(2), symbols)
+    name = f"four atoms, eps^2 = {theta**2 + nu**2:.4g}, condition {max(hessian) / min(hessian):g}, step {used:g}/L"
+    return Case(name, problem, SGD(used), Fixed(1), np.array([1.0, 0.5]), Enumerate(2), symbols)
 
 
 unshrunk = Claim(

@@ -55,9 +55,14 @@ def case(name: str, problem: Any, sizing: Any, x0: Any, evidence: Any, growth: f
 
 
 def axis(q: float, eps2: float, which: int, **how: Any) -> Case:
-    problem = Oracle(Quadratic(np.array([q, 1.0])), TwoPoint(how.pop("noise", eps2) ** 0.5))
-    return case(f"condition {1 / q:g}, eps^2 = {eps2}, start on axis {which + 1}", problem, Fixed(1),
-                np.eye(2)[which], Recursion(100), 1 + eps2, **how)
+    noise = how.pop("noise", eps2)
+    name = f"condition {1 / q:g}, eps^2 = {eps2}, start on axis {which + 1}"
+    if noise != eps2:
+        name += ", E|g|^2 1.5 times too large"
+    if "used" in how:
+        name += f", step {how['used']:g}/(LM)"
+    problem = Oracle(Quadratic(np.array([q, 1.0])), TwoPoint(noise**0.5))
+    return case(name, problem, Fixed(1), np.eye(2)[which], Recursion(100), 1 + eps2, **how)
 
 
 def _tree(eps2: float) -> Any:

@@ -126,7 +126,7 @@ def _curvature(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Findi
 
 
 def _minimum(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Finding]:
-    """|G(x*)| <= residual; gap(x*) = 0 <= gap(x), and gap(x* + h) <= L h^2/2 for tiny h, up to gap_error."""
+    """|G(x*)| <= residual; gap(x*) = 0 <= gap(x), mu h^2/2 <= gap(x* + h) <= L h^2/2, up to gap_error."""
     if p.minimiser is None:
         yield _skipped("minimiser", "the problem names none")
         yield _skipped("gap", "without a minimiser F may be measured from any level")
@@ -136,9 +136,10 @@ def _minimum(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Finding
     yield _finding("minimiser", left / (_length(p.gradient(x)).max() or 1.0), 1e-12, "|G(x*)| - residual")
     around = p.minimiser + np.outer(10.0 ** -np.arange(3, 10), _directions(p.dim, 1, rng)[0])
     values, h = p.gap(around), _length(around - p.minimiser)
-    most = c.L / 2 * h * h * (1 + 1e-5) + c.residual * h  # a difference of two large values would exceed it
-    excess = np.concatenate([np.abs(p.gap(star)), -p.gap(x), -values, values - most]) - p.problem.gap_error
-    yield _finding("gap", excess, 0.0, "0 at the minimiser, >= 0 elsewhere, <= L h^2/2 close by; less gap_error")
+    most = c.L / 2 * h * h * (1 + 1e-5) + c.residual * h  # a difference of two large values breaks one of these
+    least = max(c.mu, 0.0) / 2 * h * h * (1 - 1e-5) - c.residual * h
+    excess = np.concatenate([np.abs(p.gap(star)), -p.gap(x), least - values, values - most]) - p.problem.gap_error
+    yield _finding("gap", excess, 0.0, "0 at the minimiser, >= 0, in [mu, L] h^2/2 close by; less gap_error")
 
 
 def _read(record: Any, *names: str) -> list[Array]:

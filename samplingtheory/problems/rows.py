@@ -17,6 +17,8 @@ from ..moments import Array
 from .finite import draw_counts
 
 BLOCK = 32768  # entries (256 KB) of a temporary: it stays in cache
+SHORT = 256  # rows of keys up to this length are sorted fast
+DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
 LISTED = 4  # data at least this many times larger than the batches are visited by lists
 
 
@@ -103,17 +105,20 @@ class Lists:
         return np.repeat(np.arange(self.R), np.diff(self.ends))
 
     def project(self, v: Array) -> Array:
-        """a_i'v for v (R, d): by a dense product where that is cheaper than gathering, else in row blocks."""
+        """a_i'v for v (R, d): by dense products where those are cheaper than gathering, else in row blocks."""
         A, T = self.data.A, len(self.index)
-        if 1 < self.R and self.R * self.data.N <= 8 * T:
-            return (v @ A.T).ravel()[self._replicate * self.data.N + self.index]
         out = np.empty(T)
-        for b in pieces(T, self.data.d):
-            rows = A[self.index[b]]
+        if 1 < self.R and self.R * self.data.N <= DENSE * T:
+            for r in pieces(self.R, self.data.N):
+                t = slice(self.ends[r.start], self.ends[r.stop])
+                out[t] = (v[r] @ A.T).ravel()[(self._replicate[t] - r.start) * self.data.N + self.index[t]]
+            return out
+        for t in pieces(T, self.data.d):
+            rows = A[self.index[t]]
             if self.R == 1:
-                np.matmul(rows, v[0], out=out[b])
+                np.matmul(rows, v[0], out=out[t])
             else:
-                np.einsum("td,td->t", rows, v[self._replicate[b]], out=out[b])
+                np.einsum("td,td->t", rows, v[self._replicate[t]], out=out[t])
         return out
 
     def at(self, column: Array) -> Array:
@@ -146,21 +151,35 @@ Rows = Table | Lists
 
 def draw_rows(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> Rows:
     """One uniform batch of n[r] rows a replicate: dense where it reaches a quarter of the data, else lists."""
-    R, N = len(n), data.N
+    R, N, sizes = len(n), data.N, n.astype(np.int64)
     if not replace and (n == N).all():
         return Table(data)
     if LISTED * n.sum() < R * N:
-        sizes = n.astype(np.int64)
-        return Lists(data, rng.integers(N, size=int(sizes.sum())) if replace else subset_lists(sizes, N, rng), sizes)
+        return Lists(data, rng.integers(N, size=int(n.sum())) if replace else subset_lists(sizes, N, rng), sizes)
     small = np.uint16 if n.max() < 2**16 else float
     counts = np.empty((R, N), dtype=small if replace else bool)  # a quarter of the memory to touch afresh
     for r in pieces(R, N):
-        counts[r] = draw_counts(n[r], N, rng, True) if replace else subset_counts(n[r].astype(np.int64), N, rng)
+        counts[r] = draw_counts(n[r], N, rng, True) if replace else subsets(sizes[r], N, rng)
     return Table(data, counts)
 
 
-def subset_counts(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """Members (R, N) of a uniform subset of sizes[r] a replicate: the smallest of N random 32-bit keys.
+def subsets(sizes: Array, N: int, rng: np.random.Generator) -> Array:
+    """Members (R, N) of a uniform subset of sizes[r] of N rows a replicate."""
+    if N <= SHORT:
+        return _smallest_keys(sizes, N, rng)
+    R, large = len(sizes), 2 * sizes > N
+    missing = np.where(large, N - sizes, sizes)  # of the smaller part: at least half of all draws are new
+    wanted, short = missing.copy(), np.arange(R)
+    chosen = np.zeros(R * N, dtype=bool)
+    while len(short):
+        chosen[np.repeat(short * N, missing[short]) + rng.integers(N, size=int(missing[short].sum()))] = True
+        missing[short] = wanted[short] - np.count_nonzero(chosen.reshape(R, N)[short], axis=1)
+        short = short[missing[short] > 0]
+    return chosen.reshape(R, N) ^ large[:, None]
+
+
+def _smallest_keys(sizes: Array, N: int, rng: np.random.Generator) -> Array:
+    """The sizes[r] smallest of N random 32-bit keys: rows this short are sorted in vector registers.
 
     Where the last key inside equals the first one outside, the row is drawn again: exactly uniform.
     """
@@ -171,16 +190,20 @@ def subset_counts(sizes: Array, N: int, rng: np.random.Generator) -> Array:
     chosen = keys <= last[:, None]
     tied = (sizes < N) & (order[row, np.minimum(sizes, N - 1)] == last)
     if tied.any():
-        chosen[tied] = subset_counts(sizes[tied], N, rng)
+        chosen[tied] = _smallest_keys(sizes[tied], N, rng)
     return chosen
 
 
 def subset_lists(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """Concatenated uniform subsets of sizes[r] << N rows: the first distinct ones of independent draws."""
+    """Concatenated uniform subsets of sizes[r] rows: the first distinct ones of independent draws."""
+    R = len(sizes)
+    if 50 * sizes.sum() > R * N:
+        return np.concatenate([np.nonzero(subsets(sizes[r], N, rng))[1] for r in pieces(R, N)])
     missing, found = sizes, np.empty(0, dtype=np.int64)
     while missing.any():
-        owner = np.repeat(np.arange(len(sizes)), missing)
-        found = np.sort(np.concatenate([found, owner * N + rng.integers(N, size=len(owner))]), kind="stable")
+        owner = np.repeat(np.arange(R), missing)
+        fresh = np.sort(owner * N + rng.integers(N, size=len(owner)))
+        found = np.sort(np.concatenate([found, fresh]), kind="stable")  # merges two sorted runs
         found = found[np.diff(found, prepend=-1) > 0]
-        missing = sizes - np.bincount(found // N, minlength=len(sizes))
+        missing = sizes - np.bincount(found // N, minlength=R)
     return found % N

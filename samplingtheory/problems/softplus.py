@@ -8,7 +8,7 @@ import numpy as np
 
 from ..moments import Array
 
-NEAR = 0.25  # below this |delta| the divergence is summed as a series; above, subtraction costs a few ulp
+NEAR = 0.125  # below this |delta| the divergence is summed as a series; above, subtraction costs a few ulp
 FAR = 700.0  # beyond this e^delta overflows
 
 
@@ -67,12 +67,12 @@ def _horner(t: Array, coefficients: list[float]) -> Array:
     return out
 
 
-_EXP = [1 / math.factorial(k + 2) for k in range(12)]  # (e^t - 1 - t) / t^2
-_ATANH = [2 / (2 * k + 3) for k in range(8)]  # 2 (atanh r - r) / r^3, in r^2
+_EXP = [1 / math.factorial(k + 2) for k in range(10)]  # (e^t - 1 - t) / t^2
+_ATANH = [2 / (2 * k + 3) for k in range(5)]  # 2 (atanh r - r) / r^3, in r^2
 
 
 def _near(p: Array, t: Array) -> Array:
-    """p (expm1 t - t) + (log1p u - u), u = p expm1 t, each bracket as a series; r = u/(2 + u), |t| < 1/4."""
+    """p (expm1 t - t) + (log1p u - u), u = p expm1 t, each bracket as a series; r = u/(2 + u), |t| < 1/8."""
     e = _horner(t, _EXP) * (t * t)
     u = p * (e + t)
     r = u / (2 + u)

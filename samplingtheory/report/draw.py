@@ -8,32 +8,38 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import pairwise
 
 from .series import Curve, Plot
 from .words import SUPERSCRIPT
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 340, 200, 46, 10, 10, 36
+WIDTH, LEFT, RIGHT, TOP = 340, 40, 10, 8
 Scale = Callable[[float], float]
 
 
 def svg(plot: Plot, label: str) -> str:
     """One <svg>; `label` is read out in its place."""
-    height = 96 if plot.limit is not None else HEIGHT
+    bottom = 36 if plot.x_label else 22
+    base = plot.height - bottom
     xs = [v for c in plot.curves for v in c.x] + ([] if plot.limit is None else [plot.limit])
     ys = [v for c in plot.curves for v in c.y] + [v for v in (plot.level, plot.floor) if v is not None]
-    x_low, x_high = _limits(xs, plot.log_x, pad=plot.limit is not None)
-    y_low, y_high = _limits(ys, plot.log_y, pad=True)
-    x = _scale(x_low, x_high, LEFT, WIDTH - RIGHT, plot.log_x)
-    y = _scale(y_low, y_high, height - BOTTOM, TOP, plot.log_y)
-    parts = [_grid(plot, x, y, (x_low, x_high), (y_low, y_high), height)]
-    if plot.level is not None:
+    x_range = _limits(xs, plot.log_x, pad=plot.limit is not None)
+    y_range = _limits(ys, plot.log_y, pad=True)
+    x = _scale(*x_range, LEFT, WIDTH - RIGHT, plot.log_x)
+    y = _scale(*y_range, base, TOP, plot.log_y)
+    whole = all(v == int(v) for v in xs if math.isfinite(v))
+    rungs = [] if plot.limit is not None else _ticks(*y_range, plot.log_y, (base - TOP) // 28)
+    parts = [_rungs(rungs, y), _feet(_ticks(*x_range, plot.log_x, 5, whole), x, base)]
+    if plot.x_label:
+        middle = (LEFT + WIDTH - RIGHT) / 2
+        parts.append(f'<text class="mid" x="{middle}" y="{plot.height - 4}">{escape(plot.x_label)}</text>')
+    parts += [_excess(plot, x, y), *(_curve(curve, x, y, (TOP + base) / 2) for curve in plot.curves)]
+    if plot.level is not None:  # on top: where the measured curve reaches the bound, both are seen
         parts.append(f'<path class="bound" d="M{LEFT} {y(plot.level):.1f}H{WIDTH - RIGHT}"/>')
     if plot.limit is not None:
-        parts.append(f'<path class="bound" d="M{x(plot.limit):.1f} {TOP}V{height - BOTTOM}"/>')
-    parts += _excess(plot, x, y)
-    parts += [_curve(curve, x, y, y_high, height) for curve in plot.curves]
+        parts.append(f'<path class="bound" d="M{x(plot.limit):.1f} {TOP}V{base}"/>')
     title = escape(f"{label}: {plot.title}")
-    return (f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}"><title>{title}</title>'
+    return (f'<svg viewBox="0 0 {WIDTH} {plot.height}" role="img" aria-label="{title}"><title>{title}</title>'
             + "".join(parts) + "</svg>")
 
 
@@ -46,7 +52,7 @@ def _limits(values: Sequence[float], log: bool, pad: bool) -> tuple[float, float
         return (max(low, 1e-300), high) if high > low else (low / 10, high * 10)
     if high == low:
         return (low / 2, high * 2) if log else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
-    extra = 0.06 * (high - low) if pad else 0.0
+    extra = max(0.06 * (high - low), 5e-3 * abs(high)) if pad else 0.0  # rounding must not look like an excess
     return (low if low == 0 else low - extra), high + extra
 
 
@@ -57,62 +63,70 @@ def _scale(low: float, high: float, start: float, end: float, log: bool) -> Scal
     return lambda v: start + (end - start) * min(max((to(v) - a) / (b - a), 0.0), 1.0)
 
 
-def _ticks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
+def _ticks(low: float, high: float, log: bool, most: int, whole: bool = False) -> list[tuple[float, str]]:
     if log:
         first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
-        stride = max(1, math.ceil((last - first) / 5))
-        return [(10.0**e, "1" if e == 0 else f"10{str(e).translate(SUPERSCRIPT)}" if e != 1 else "10")
+        stride = max(1, math.ceil((last - first) / most))
+        return [(10.0**e, {0: "1", 1: "10"}.get(e, f"10{str(e).translate(SUPERSCRIPT)}"))
                 for e in range(first, last + 1) if e % stride == 0]
-    rough = (high - low) / 4
+    rough = max((high - low) / most, 1.0 if whole else 0.0)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
     count = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     return [(i * step, f"{i * step:.6g}".replace("-", "−")) for i in count]
 
 
-def _grid(plot: Plot, x: Scale, y: Scale, x_range: tuple[float, float], y_range: tuple[float, float],
-          height: float) -> str:
-    base = height - BOTTOM
-    out = [f'<path class="axis" d="M{LEFT} {TOP}V{base}H{WIDTH - RIGHT}"/>']
-    if plot.limit is None:
-        for value, text in _ticks(*y_range, plot.log_y):
-            out.append(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
-                       f'<text class="end" x="{LEFT - 6}" y="{y(value) + 3.5:.1f}">{text}</text>')
-    for value, text in _ticks(*x_range, plot.log_x):
-        out.append(f'<path class="axis" d="M{x(value):.1f} {base}v4"/>'
-                   f'<text class="mid" x="{x(value):.1f}" y="{base + 15}">{text}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    out.append(f'<text class="mid label" x="{middle}" y="{height - 5}">{escape(plot.x_label)}</text>')
-    if plot.y_label:
-        out.append(f'<text class="mid label" transform="translate(11 {(TOP + base) / 2}) rotate(-90)">'
-                   f"{escape(plot.y_label)}</text>")
-    return "".join(out)
+def _rungs(ticks: list[tuple[float, str]], y: Scale) -> str:
+    return "".join(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
+                   f'<text class="end" x="{LEFT - 6}" y="{y(value) + 3.5:.1f}">{text}</text>'
+                   for value, text in ticks)
 
 
-def _curve(curve: Curve, x: Scale, y: Scale, top: float, height: float) -> str:
+def _feet(ticks: list[tuple[float, str]], x: Scale, base: float) -> str:
+    marks = "".join(f'<path class="axis" d="M{x(value):.1f} {base}v4"/>'
+                    f'<text class="mid" x="{x(value):.1f}" y="{base + 15}">{text}</text>' for value, text in ticks)
+    return f'<path class="axis" d="M{LEFT} {TOP}V{base}H{WIDTH - RIGHT}"/>{marks}'
+
+
+def _curve(curve: Curve, x: Scale, y: Scale, middle: float) -> str:
     if curve.role == "interval":
         low, value, high = (x(v) for v in curve.x)
-        middle = (TOP + height - BOTTOM) / 2
         return (f'<path class="measured" d="M{low:.1f} {middle}H{high:.1f}"/>'
                 f'<circle class="dot" cx="{value:.1f}" cy="{middle}" r="4.5"/>')
-    pairs = [(x(a), y(min(b, top))) for a, b in zip(curve.x, curve.y, strict=True) if not math.isnan(b)]
-    line = "L".join(f"{a:.1f} {b:.1f}" for a, b in pairs)
-    out = f'<path class="{curve.role}" d="M{line}"/>' if len(pairs) > 1 else ""
+    pairs = [(x(a), y(b)) for a, b in zip(curve.x, curve.y, strict=True) if not math.isnan(b)]
+    out = f'<path class="{curve.role}" d="{_line(pairs)}"/>' if len(pairs) > 1 else ""
     if curve.role == "measured" and len(pairs) <= 24:
         out += "".join(f'<circle class="dot" cx="{a:.1f}" cy="{b:.1f}" r="2.6"/>' for a, b in pairs)
-    return out or f'<path class="{curve.role}" d="M{pairs[0][0] - 12:.1f} {pairs[0][1]:.1f}h24"/>' if pairs else ""
+    elif len(pairs) == 1:
+        out = f'<path class="{curve.role}" d="M{pairs[0][0] - 12:.1f} {pairs[0][1]:.1f}h24"/>'
+    return out
 
 
-def _excess(plot: Plot, x: Scale, y: Scale) -> list[str]:
+def _line(pairs: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in pairs)
+
+
+def _excess(plot: Plot, x: Scale, y: Scale) -> str:
     """The area by which the measured curve lies above what it may not exceed."""
     measured = next((c for c in plot.curves if c.role == "measured"), None)
-    if measured is None:
-        return []
-    bound = next((c.y for c in plot.curves if c.role == "bound"), None) or [plot.level] * len(measured.x)
+    if measured is None or not plot.shaded:
+        return ""
+    bound = next((c.y for c in plot.curves if c.role == "bound"), [plot.level] * len(measured.x))
     rows = [(x(a), y(m), y(b)) for a, m, b in zip(measured.x, measured.y, bound, strict=True)
             if b is not None and not math.isnan(m)]
-    if not any(m < b - 0.05 for _, m, b in rows):  # pixels grow downwards
-        return []
-    upper = "L".join(f"{a:.1f} {min(m, b):.1f}" for a, m, b in rows)
-    lower = "L".join(f"{a:.1f} {b:.1f}" for a, _, b in reversed(rows))
-    return [f'<path class="excess" d="M{upper}L{lower}Z"/>']
+    if not any(m < b - 0.5 for _, m, b in rows):  # pixels grow downwards
+        return ""
+    rows = _with_crossings(rows)
+    outline = [(a, min(m, b)) for a, m, b in rows] + [(a, b) for a, _, b in reversed(rows)]
+    return f'<path class="excess" d="{_line(outline)}Z"/>'
+
+
+def _with_crossings(rows: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Rows (x, m, b) and the points between them at which m = b."""
+    out = rows[:1]
+    for (x0, m0, b0), (x1, m1, b1) in pairwise(rows):
+        if (m0 - b0) * (m1 - b1) < 0:
+            t = (m0 - b0) / ((m0 - b0) - (m1 - b1))
+            out.append((x0 + t * (x1 - x0), m0 + t * (m1 - m0), m0 + t * (m1 - m0)))
+        out.append((x1, m1, b1))
+    return out

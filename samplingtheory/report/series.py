@@ -26,13 +26,14 @@ class Plot:
 
     title: str
     x_label: str
-    y_label: str
     curves: tuple[Curve, ...]
+    height: int = 190
     log_x: bool = False
     log_y: bool = False
     level: float | None = None
     limit: float | None = None
     floor: float | None = None
+    shaded: bool = True  # whether lying above the bound means something: an average over runs may by chance
 
 
 def plots(case: CaseResult, horizontal: str = "iteration k") -> list[Plot]:
@@ -44,30 +45,36 @@ def plots(case: CaseResult, horizontal: str = "iteration k") -> list[Plot]:
         return [_points(series)]
     drawn = []
     if series.get("measured") and series.get("bound"):
-        drawn.append(_path(series, horizontal))
+        drawn += _path(series, horizontal)
     if series.get("wealth"):
         drawn.append(_wealth(series))
     return drawn
 
 
-def _path(series: dict, horizontal: str) -> Plot:
+def _path(series: dict, horizontal: str) -> list[Plot]:
+    """Both sides, and their quotient, in which an excess of 5 % is seen over any number of decades."""
     measured, bound = _floats(series["measured"]), _floats(series["bound"])
     k = _spread(_floats(series["k"]), len(measured))
-    if "wealth" in series:
-        ratios = [m / b if b else math.nan for m, b in zip(measured, bound, strict=True)]
-        return Plot("mean of measured / bound over the runs", horizontal, "measured / bound",
-                    (Curve("measured", k, ratios),), log_y=_decades(ratios), level=1.0, floor=0.0)
-    curves = (Curve("measured", k, measured), Curve("bound", k, bound))
+    ratios = [m / b if b else math.nan for m, b in zip(measured, bound, strict=True)]
+    simulated = "wealth" in series
+    title = "measured / bound" + (", mean over the runs" if simulated else "")
+    quotient = Plot(title, horizontal, (Curve("measured", k, ratios),), 190 if simulated else 120,
+                    log_y=_decades(ratios), level=1.0, shaded=not simulated)
+    if simulated:
+        return [quotient]
     log_y = _decades([*measured, *bound])
-    return Plot("measured and bound", horizontal, "", curves, log_y=log_y, floor=None if log_y else 0.0)
+    both = Plot("measured and bound", "", (Curve("measured", k, measured), Curve("bound", k, bound)), 170,
+                log_y=log_y, floor=None if log_y else 0.0)
+    return [both, quotient]
 
 
 def _points(series: dict) -> Plot:
     measured, bound = _floats(series["measured"]), series.get("bound", 1.0)
     scale = _floats(bound) if isinstance(bound, (list, tuple)) else [float(bound)] * len(measured)
     ratios = sorted(m / b if b else math.inf for m, b in zip(measured, scale, strict=True))
-    share = [100 * (i + 0.5) / len(ratios) for i in range(len(ratios))]
-    return Plot("measured / bound, sorted", "share of the points (%)", "measured / bound",
+    ratios = ratios * 2 if len(ratios) == 1 else ratios
+    share = [100 * i / (len(ratios) - 1) for i in range(len(ratios))]
+    return Plot("measured / bound at every point, sorted", "share of the points (%)",
                 (Curve("measured", share, ratios),), log_y=_decades(ratios), level=1.0, floor=0.0)
 
 
@@ -75,15 +82,15 @@ def _wealth(series: dict) -> Plot:
     decades = [max(w / math.log(10), LOWEST_WEALTH) for w in _floats(series["wealth"])]
     runs = _spread(_floats(series.get("runs") or range(1, len(decades) + 1)), len(decades))
     threshold = float(series.get("threshold", math.log(100))) / math.log(10)
-    return Plot("evidence against the claim; it is refuted at the line", "runs", "log₁₀ wealth",
-                (Curve("measured", runs, decades),), log_x=max(runs) > 30, level=threshold, floor=0.0)
+    return Plot("log₁₀ wealth of a bet against the claim", "runs", (Curve("measured", runs, decades),), 150,
+                log_x=max(runs) > 30, level=threshold, floor=0.0)
 
 
 def _count(series: dict) -> Plot:
     rate = series["failures"] / series["runs"]
     spread = (float(series["lower"]), rate, float(series["upper"]))
-    title = f"{series['failures']:,} failures in {series['runs']:,} runs, with 99 % limits"
-    return Plot(title, "failure rate", "", (Curve("interval", spread, (0.0, 0.0, 0.0)),),
+    title = f"{series['failures']:,} failures in {series['runs']:,} runs, with confidence limits"
+    return Plot(title, "failure rate", (Curve("interval", spread, (0.0, 0.0, 0.0)),), 90,
                 limit=float(series["delta"]))
 
 

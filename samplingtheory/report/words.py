@@ -64,6 +64,8 @@ def margin(value: float) -> str:
 
 
 def seconds(value: float) -> str:
+    if value < 0.05:
+        return "< 0.1 s"
     return f"{value:.1f} s" if value < 100 else f"{value / 60:.1f} min"
 
 
@@ -93,16 +95,16 @@ def _complaint(v: Verdict) -> str:
 
 def case_status(case: CaseResult, expected: str) -> Status:
     """A control is there to be refuted; so is every tight case of a statement that is expected to fail."""
+    said = case.words.removesuffix(" on this instance")  # a case is one
     meant = case.role == "broken" or (expected == "fails" and case.role == "tight")
     if case.words.startswith("inconclusive"):
-        return Status("wrong" if meant or "(error" in case.words else "unsure", "?", case.words)
+        return Status("wrong" if meant or "(error" in case.words else "unsure", "?", said)
     if case.refuted:
         fine = meant or expected == "fails"
-        return Status("denied", "¬", case.words) if fine else Status("wrong", "✗", case.words)
+        return Status("denied", "¬", said) if fine else Status("wrong", "✗", said)
     if meant:
-        return Status("wrong", "✗", f"survived: {case.words}")
-    return Status("confirmed", "✓", case.words) if case.words.startswith("confirmed") else Status(
-        "open", "○", case.words)
+        return Status("wrong", "✗", f"survived: {said}")
+    return Status("confirmed", "✓", said) if said.startswith("confirmed") else Status("open", "○", said)
 
 
 def summary(verdicts: Iterable[Verdict]) -> str:
@@ -134,4 +136,6 @@ def pretty(text: str) -> str:
     """ASCII formulas in running text as they are printed: nu^2 <= theta -> ν² ≤ θ."""
     text = _NAMES.sub(lambda m: GREEK[m[1]], text)
     text = re.sub(r"\^(-?\d+)", lambda m: m[1].translate(SUPERSCRIPT), text).replace("∇ ", "∇")
-    return text.replace("<=", "≤").replace(">=", "≥").replace("->", "→")
+    for ascii, sign in (("<=", "≤"), (">=", "≥"), ("->", "→"), ("+-", "±")):
+        text = text.replace(ascii, sign)
+    return text

@@ -196,14 +196,8 @@ def test_draws_are_the_moments_of_explicit_samples():
 @pytest.mark.parametrize("chunk", [1, 7, 64, 1000])
 def test_pieces_of_a_batch_join_to_the_whole(chunk):
     data, n = np.random.default_rng(5).standard_normal((212, 3)) + 5, np.array([1.0, 150.0, 2.0, 59.0])
-    order, at = [], iter(range(212))
-    sample_rows = lambda m: [next(at) for _ in range(m)]  # noqa: E731
-
-    def sample(m):
-        order.append(sample_rows(m))
-        return data[order[-1]]
-
-    mean, cov = ragged(n, sample, chunk)
+    stream = iter(data)
+    mean, cov = ragged(n, lambda m: np.array([next(stream) for _ in range(m)]).reshape(m, 3), chunk)
     if chunk >= 212:
         parts = np.split(data, np.cumsum(n).astype(int)[:-1])
         for r, part in enumerate(parts):
