@@ -17,7 +17,8 @@ from ..moments import Array
 from .finite import draw_counts
 
 BLOCK = 32768  # entries (256 KB) of a temporary: it stays in cache
-SHORT = 256  # rows of keys up to this length are sorted fast
+SHORT = 1024  # up to this N, sorting N random keys a replicate costs less than one call of rng.choice
+MANY = 256  # from this size on, one call of rng.choice costs less than sorting
 DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
 LISTED = 4  # data at least this many times larger than the batches are visited by lists
 
@@ -159,51 +160,40 @@ def draw_rows(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> 
     small = np.uint16 if n.max() < 2**16 else float
     counts = np.empty((R, N), dtype=small if replace else bool)  # a quarter of the memory to touch afresh
     for r in pieces(R, N):
-        counts[r] = draw_counts(n[r], N, rng, True) if replace else subsets(sizes[r], N, rng)
+        counts[r] = draw_counts(n[r], N, rng, True) if replace else subset_table(sizes[r], N, rng)
     return Table(data, counts)
 
 
-def subsets(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """Members (R, N) of a uniform subset of sizes[r] of N rows a replicate."""
-    if N <= SHORT:
-        return _smallest_keys(sizes, N, rng)
-    R, large = len(sizes), 2 * sizes > N
-    missing = np.where(large, N - sizes, sizes)  # of the smaller part: at least half of all draws are new
-    wanted, short = missing.copy(), np.arange(R)
-    chosen = np.zeros(R * N, dtype=bool)
-    while len(short):
-        chosen[np.repeat(short * N, missing[short]) + rng.integers(N, size=int(missing[short].sum()))] = True
-        missing[short] = wanted[short] - np.count_nonzero(chosen.reshape(R, N)[short], axis=1)
-        short = short[missing[short] > 0]
-    return chosen.reshape(R, N) ^ large[:, None]
-
-
-def _smallest_keys(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """The sizes[r] smallest of N random 32-bit keys: rows this short are sorted in vector registers.
+def subset_table(sizes: Array, N: int, rng: np.random.Generator) -> Array:
+    """Members (R, N) of a uniform subset of sizes[r] of N rows a replicate: the smallest of N random 32-bit keys.
 
     Where the last key inside equals the first one outside, the row is drawn again: exactly uniform.
     """
     R = len(sizes)
+    if N > SHORT:
+        members = np.zeros((R, N), dtype=bool)
+        for r in range(R):
+            members[r, rng.choice(N, sizes[r], replace=False, shuffle=False)] = True
+        return members
     keys = rng.integers(0, 2**64, size=(R, (N + 1) // 2), dtype=np.uint64).view(np.uint32)[:, :N]
     order, row = np.sort(keys, axis=1), np.arange(R)
     last = order[row, sizes - 1]
-    chosen = keys <= last[:, None]
+    members = keys <= last[:, None]
     tied = (sizes < N) & (order[row, np.minimum(sizes, N - 1)] == last)
     if tied.any():
-        chosen[tied] = _smallest_keys(sizes[tied], N, rng)
-    return chosen
+        members[tied] = subset_table(sizes[tied], N, rng)
+    return members
 
 
 def subset_lists(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """Concatenated uniform subsets of sizes[r] rows: the first distinct ones of independent draws."""
-    R = len(sizes)
-    if 50 * sizes.sum() > R * N:
-        return np.concatenate([np.nonzero(subsets(sizes[r], N, rng))[1] for r in pieces(R, N)])
+    """Concatenated uniform subsets of sizes[r] << N rows: the first distinct ones of independent draws."""
+    if sizes.mean() > MANY:
+        return np.concatenate([rng.choice(N, size, replace=False, shuffle=False) for size in sizes])
     missing, found = sizes, np.empty(0, dtype=np.int64)
     while missing.any():
-        owner = np.repeat(np.arange(R), missing)
+        owner = np.repeat(np.arange(len(sizes)), missing)
         fresh = np.sort(owner * N + rng.integers(N, size=len(owner)))
         found = np.sort(np.concatenate([found, fresh]), kind="stable")  # merges two sorted runs
         found = found[np.diff(found, prepend=-1) > 0]
-        missing = sizes - np.bincount(found // N, minlength=R)
+        missing = sizes - np.bincount(found // N, minlength=len(sizes))
     return found % N

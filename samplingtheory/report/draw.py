@@ -28,7 +28,7 @@ def svg(plot: Plot, label: str) -> str:
     x = _scale(*x_range, LEFT, WIDTH - RIGHT, plot.log_x)
     y = _scale(*y_range, base, TOP, plot.log_y)
     whole = all(v == int(v) for v in xs if math.isfinite(v))
-    rungs = [] if plot.limit is not None else _ticks(*y_range, plot.log_y, (base - TOP) // 28)
+    rungs = [] if plot.limit is not None else _ticks(*y_range, plot.log_y, (base - TOP) // 24)
     parts = [_rungs(rungs, y), _feet(_ticks(*x_range, plot.log_x, 5, whole), x, base)]
     if plot.x_label:
         middle = (LEFT + WIDTH - RIGHT) / 2

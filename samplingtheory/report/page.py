@@ -101,7 +101,7 @@ def violated(case: CaseResult) -> str:
 
 
 def mathml(latex: str) -> tuple[Markup, ...]:
-    """A statement as MathML, one element for each part between \\quad or \\qquad, so that lines may break there.
+    """A statement as MathML, in parts between which lines may break: at \\quad, \\qquad and \\Rightarrow.
 
     What cannot be converted to well-formed MathML is shown as it is written.
     """
@@ -121,9 +121,9 @@ def _math(latex: str) -> Markup:
 
 
 def _parts(latex: str) -> list[str]:
-    """Split at \\quad and \\qquad outside braces, environments and \\left ... \\right."""
+    """Split at \\quad, \\qquad and before \\Rightarrow, outside braces, environments and \\left ... \\right."""
     parts, start = [], 0
-    for space in re.finditer(r"\\q?quad(?![A-Za-z])", latex):
+    for space in re.finditer(r"\\q?quad(?![A-Za-z])|(?:\\[;, ])?(?=\\Rightarrow)", latex):
         before = latex[start:space.start()]
         openers = len(re.findall(r"(?<!\\)\{|\\left(?![a-z])|\\begin", before))
         closers = len(re.findall(r"(?<!\\)\}|\\right(?![a-z])|\\end", before))

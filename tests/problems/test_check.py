@@ -134,7 +134,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_planted_faults_are_named(name):
-    """Each is seen at this seed; the random ones lie more than twice their threshold away."""
+    """Each is seen at this seed; the random ones lie at least 4 standard errors beyond their threshold."""
     make, check = FAULTS[name]
     assert check in failed(make())
 
