@@ -36,13 +36,15 @@ def _check_case(claim: Claim, role: str, violates: str, given: Case | Callable[[
         evidence = case.evidence.collect(claim.kind, claim.quantity, claim.watched, case, rng, EFFORT[level])
         result = judge_case(role, violates, case, evidence, claim.hypotheses)
     except Exception as error:
-        result = _failed(claim, _name(given) if case is None else case.name, role, violates, case, error)
+        result = _failed(claim, case_name(given if case is None else case), role, violates, case, error)
     return replace(result, seconds=perf_counter() - start)
 
 
-def _name(builder: object) -> str:
-    """What to call a case that could not be built: its builder, without `<locals>.build`."""
-    return getattr(builder, "__qualname__", "?").split(".<locals>")[0].strip("_").replace("_", " ")
+def case_name(given: Case | Callable[[], Case]) -> str:
+    """What to call a case, built or not: else the name of its builder, without `<locals>.build`."""
+    if isinstance(given, Case):
+        return given.name
+    return getattr(given, "__qualname__", "?").split(".<locals>")[0].strip("_").replace("_", " ")
 
 
 def _failed(claim: Claim, name: str, role: str, violates: str, case: Case | None,

@@ -28,6 +28,7 @@ def smallest(spread: Array, signal: Array, tol: Array, population: float) -> Arr
     spread, signal = np.asarray(spread), np.asarray(signal)
     if spread.dtype == object:
         return _smallest_exact(spread, signal, tol, population)
+    tol = np.asarray(tol, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         size = 1.0 / (np.square(tol) * signal / spread + 1.0 / population)
     size = np.where(spread > 0, size, np.where(spread == 0, 0.0, np.nan))
@@ -161,7 +162,7 @@ def debiased(m: Moments) -> Moments:
     rest = 0 if math.isinf(m.population) else 1 / exact(m.population, total)
     known = np.asarray(total, dtype=float) < math.inf
     excess = np.where(known, total, 0) * (1 / exact_array(n, total) - rest)
-    return _Restated(m, np.where(known, np.maximum(m.signal - excess, 0), 0))  # type: ignore[return-value]
+    return _Restated(m, np.where(known, np.maximum(m.signal - excess, 0), 0))
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def dot(a: Array, b: Array) -> Array:
 
 def exact(value: Any, like: Array) -> Any:
     """`value` as a Fraction where `like` holds Fractions, else unchanged (0.5 is exactly 1/2)."""
-    if getattr(like, "dtype", None) == object and isinstance(value, (int, float)) and math.isfinite(value):
+    if np.dtype(object) is getattr(like, "dtype", None) and isinstance(value, (int, float)) and math.isfinite(value):
         return Fraction(value)
     return value
 

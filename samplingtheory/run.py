@@ -198,7 +198,7 @@ def _merge(origin: Array, weight: Array, state: Any, chosen: Any) -> tuple[Array
     seen: dict[Any, int] = {}
     child = np.empty(len(weight), dtype=int)
     if any(r.dtype == object for r in rows):
-        keys: Iterable[Any] = (tuple(v for r in rows for v in r[i]) + (origin[i],) for i in range(len(weight)))
+        keys: Iterable[Any] = ((*(v for r in rows for v in r[i]), origin[i]) for i in range(len(weight)))
     else:
         table = np.ascontiguousarray(np.concatenate([*rows, origin[:, None]], axis=1, dtype=float)) + 0.0
         keys = (row.tobytes() for row in table)
@@ -281,7 +281,8 @@ def _columns(record: Any) -> tuple[dict[str, Any], dict[str, Column]]:
     """`record` as columns of points and columns of steps."""
     wanted = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
     points = {n: POINTS[c] for n, c in wanted.items() if isinstance(c, str) and c in POINTS}
-    steps = {n: STEPS.get(c, c) if isinstance(c, str) else c for n, c in wanted.items() if n not in points}
+    steps: dict[str, Any] = {n: STEPS.get(c, c) if isinstance(c, str) else c
+                             for n, c in wanted.items() if n not in points}
     for name, column in steps.items():
         if not callable(column):
             raise ValueError(f"record names {name!r}: {column!r}; ready-made are {', '.join([*POINTS, *STEPS])}")

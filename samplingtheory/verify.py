@@ -154,6 +154,7 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")  # said better on Ctrl-C
     try:
         for text in parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids):
             yield store.verdict_from_plain(json.loads(text))

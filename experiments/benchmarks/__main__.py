@@ -44,7 +44,8 @@ def large_batch(n: int, d: int) -> tuple[Timed, str]:
     """One batch of n rows: the bare gradient against gradient + tests; fresh moments every time."""
     rng = np.random.default_rng(0)
     problem = LeastSquares(rng.standard_normal((n, d)), rng.standard_normal(n), ridge=1e-3)
-    A, y, x, size, every = problem.data.A, problem.y, np.full((1, d), 0.1), np.array([float(n)]), np.random.default_rng(1)
+    A, y, x, size = problem.data.A, problem.y, np.full((1, d), 0.1), np.array([float(n)])
+    every = np.random.default_rng(1)
 
     def bare() -> object:
         return (A @ x[0] - y) @ A / n

@@ -137,7 +137,7 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
         wrong = [name for name in failed if name != violates] or [f"{violates} is not violated"]
         words = f"inconclusive (hypothesis: {', '.join(wrong)})"
     elif evidence.refutes:
-        words = "refuted at risk %g" % evidence.risk if evidence.grade == MC else "refuted"
+        words = f"refuted at risk {evidence.risk:g}" if evidence.grade == MC else "refuted"
     elif evidence.ended:
         words = f"inconclusive ({evidence.ended})"
     elif evidence.grade == MC:

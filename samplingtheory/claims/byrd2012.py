@@ -104,7 +104,8 @@ geometric = Claim(
     source=Source(PAPER, "geometric sample sizes", RECONSTRUCTED),
     statement=r"\mathbb{E}[F(x_{k+1})-F^*]\le(1-q)\,\mathbb{E}[F(x_k)-F^*]+\frac{V}{2Ln_k},\qquad n_k=n_0a^k,\;"
               r"\alpha=\frac1L",
-    explain="Iterated: a linear rate max(1 - q, 1/a). With a constant size the gap stalls at V/(2 L n q) times a constant.",
+    explain="Iterated: a linear rate max(1 - q, 1/a). With a constant size the gap stalls at V/(2 L n q) "
+            "times a constant.",
     quantity=Quantity(("gap",), _geometric_bound),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": FULL_STEP, "variance": VARIANCE,
                 "sizes": Hypothesis("the sizes are at least n0 a^k", _at_least_geometric)},

@@ -79,8 +79,8 @@ distance = Claim(
     source=Source(PAPER, "rate theorem", RECONSTRUCTED),
     statement=r"\mathbb{E}\|x_k-x^*\|^2\le\left(\frac{\left(\frac{\kappa-1}{\kappa+1}\right)^2+\epsilon^2}{1+\epsilon^2}"
               r"\right)^{k}\|x_0-x^*\|^2,\qquad \alpha=\frac{2}{(L+\mu)(1+\epsilon^2)}",
-    explain="Equality for every k on quadratics, from either end of the spectrum: neither step nor rate can be improved. "
-            "The step sits at the edge: it tolerates true noise only up to M'/M < 1 + 1/kappa.",
+    explain="Equality for every k on quadratics, from either end of the spectrum: neither step nor rate can be "
+            "improved. The step sits at the edge: it tolerates true noise only up to M'/M < 1 + 1/kappa.",
     quantity=Quantity(("dist2",), lambda s, path: (
         path.dist2[1:], distance_rate(s) ** iterations(path.dist2).astype(float) * path.dist2[0])),
     hypotheses=HYPOTHESES,
@@ -178,7 +178,10 @@ def on_real(name: str) -> Any:
 
 
 def _quarter(name: str) -> Any:
-    return lambda: split(f"{name}, theta = eps/2", *on_real(name)(), 0.5, 0.25)
+    def case_() -> Case:
+        problem, x = on_real(name)()
+        return split(f"{name}, theta = eps/2", problem, x, 0.5, 0.25)
+    return case_
 
 
 sample_sizes = Claim(
@@ -252,8 +255,8 @@ first_step = Claim(
     id=f"{PAPER}/first-example-step", kind="step", title="Random-Hessian example: the first step, exactly",
     source=Source(PAPER, "first numerical example; parameters from its public code", RECONSTRUCTED),
     statement=r"\mathbb{E}\|x_1-x^*\|^2\le\left(1-\frac{4\mu L}{M(L+\mu)^2}\right)\|x_0-x^*\|^2",
-    explain="With min instead of max of the two sizes one sample is drawn where six are needed and the bound fails at the "
-            "first step (1.0415). Rounding up hides the mistake for eps = 0.9.",
+    explain="With min instead of max of the two sizes one sample is drawn where six are needed and the bound fails at "
+            "the first step (1.0415). Rounding up hides the mistake for eps = 0.9.",
     quantity=Quantity((), _next_distance),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": STEP, "test": TEST},
     no_tight="whole batch sizes leave slack at this point; the tight instances are in espath2021/distance",
@@ -274,7 +277,8 @@ first_example = Claim(
     generic=tuple(example(e, c, Bet(20, 5000), f"{w}, eps = {e}")
                   for e in (0.5, 0.9) for w, c in (("norm test", NormTest(e)), ("inner product tests", augmented(e)))),
     broken={"test": (example(0.1, MinOfTwo(0.05, 0.1 * 0.75**0.5), Bet(1, 5000), "min of the two sizes, eps = 0.1"),)},
-    explain="f(x, t) = x'H(t)x/2 - 1'x with t uniform; the covariance depends on x and does not vanish at the minimiser.",
+    explain="f(x, t) = x'H(t)x/2 - 1'x with t uniform; the covariance depends on x and does not vanish at "
+            "the minimiser.",
 )
 
 CLAIMS = (distance, gap, sample_sizes, optimal_split, first_step, first_example)

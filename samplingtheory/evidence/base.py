@@ -121,5 +121,5 @@ def namespace(columns: Mapping[str, Array]) -> SimpleNamespace:
 def thin(values: Array, most: int = 200) -> list[float]:
     """At most `most` entries of a series, ends included, as plain floats."""
     flat = np.asarray(values, dtype=float).ravel()
-    keep = np.unique(np.linspace(0, len(flat) - 1, min(most, len(flat))).astype(int)) if len(flat) else []
+    keep = np.unique(np.linspace(0, max(len(flat) - 1, 0), min(most, len(flat))).astype(int))
     return [float(v) for v in flat[keep]]

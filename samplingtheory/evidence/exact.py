@@ -82,7 +82,8 @@ class AtPoints:
 
     def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
                 rng: Any, effort: int) -> Evidence:
-        pairs, seen = [], {}
+        pairs: list[tuple[Array, Array]] = []
+        seen: dict[str, float] = {}
         view = View(case.problem, case.method, case.method.init(np.atleast_2d(case.x0)), rng)
         chosen = case.sizing.init(len(view.state.x))
         for k in range(self.steps + 1):
@@ -228,7 +229,7 @@ class Mixture:
 
     def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
                 rng: Any, effort: int) -> Evidence:
-        noise = getattr(case.problem, "noise", None)
+        noise: Any = getattr(case.problem, "noise", None)
         if type(noise).__name__ != "Lazy" or not isinstance(case.sizing, Fixed) or case.sizing.n != 1:
             raise ValueError("the mixture needs Oracle(base, Lazy(M)) and Fixed(1)")
         path = self._means(case, tuple(c for c in quantity.columns if isinstance(c, str)))

@@ -47,9 +47,7 @@ def batches(A: int, n: int, probabilities: Array, population: float) -> tuple[Ar
         counts, weights = _subsets(A, n)
         return counts, weights if probabilities.dtype == object else weights.astype(float)
     counts, ways = _multisets(A, n)
-    powers = np.ones(len(counts), dtype=probabilities.dtype)
-    for a in range(A):
-        powers = powers * probabilities[a] ** counts[:, a]
+    powers = (probabilities ** counts.astype(probabilities.dtype)).prod(axis=1)  # Fraction ** int64 would be a float
     weights = ways * powers
     return (counts, weights) if probabilities.dtype == object else (counts, weights.astype(float))
 

@@ -17,7 +17,7 @@ from ..moments import Array, dot
 from .base import Batch, Chance, Constants, Every, least_size
 from .factored import Factored
 from .finite import enumerate_batches
-from .rows import Data, Rows, Table, draw_rows, pieces
+from .rows import Data, Parts, Rows, Table, draw_parts, pieces, whole_data
 
 ATOMS = 2e7  # entries of the explicit table of sample gradients
 
@@ -54,20 +54,21 @@ class LinearModel:
 
     def gradient(self, x: Array) -> Array:
         """grad F(x), (R, d)."""
-        rows, sums = Table(self.data), np.empty_like(x)
-        for r in pieces(len(x), self.size):
+        sums = np.empty_like(x)
+        for r, rows in whole_data(self.data, len(x)):
             sums[r] = rows.combine(self.slope(rows.project(x[r]), self.y), self.data.A)
         return sums / self.size + self.ridge * x
 
-    def _moments(self, rows: Rows, x: Array, **known: Any) -> Factored:
-        s = self.slope(rows.project(x), rows.at(self.y))
-        return Factored(rows, s, self.ridge * x, **known, population=self.population)
+    def _moments(self, parts: Parts, x: Array, **known: Any) -> Factored:
+        def slopes(rows: Rows, r: slice) -> Array:
+            return self.slope(rows.project(x[r]), rows.at(self.y))
+        return Factored(parts, slopes, self.ridge * x, **known, population=self.population)
 
     def law(self, x: Array) -> Factored:
         """Exact moments of one sample gradient; variances with N/(N - 1) when drawn without replacement."""
-        endless = np.full(len(x), math.inf)
+        endless, size = np.full(len(x), math.inf), np.full(len(x), float(self.size))
         scale = 1.0 if self.replace or self.size == 1 else self.size / (self.size - 1)
-        return self._moments(Table(self.data), x, size=self.size, scale=scale, n=endless, dof=endless)
+        return self._moments(whole_data(self.data, len(x)), x, size=size, scale=scale, n=endless, dof=endless)
 
     def atoms(self, x: Array) -> tuple[Array, Array]:
         """All sample gradients (R, N, d) and their probabilities 1/N; only where the table is small."""
@@ -84,19 +85,19 @@ class LinearModel:
         n = least_size(n, self.population)
         if isinstance(rng, Every):
             return enumerate_batches(*self.atoms(x), n, self.population, lambda parent, counts: self._value(
-                Table(self.data, counts.astype(float)), x[parent], counts.sum(-1)))
-        rows = draw_rows(self.data, n, rng, self.replace)
-        scale = n / np.maximum(n - 1, 1)
-        return Batch(self._moments(rows, x, size=n, scale=scale, n=n, dof=n - 1), n,
-                     value=self._value(rows, x, n))
+                [(slice(0, len(counts)), Table(self.data, counts))], x[parent], counts.sum(-1)))
+        parts = draw_parts(self.data, n, rng, self.replace)
+        m = self._moments(parts, x, size=n, scale=n / np.maximum(n - 1, 1), n=n, dof=n - 1)
+        return Batch(m, n, value=self._value(parts, x, n))
 
-    def _value(self, rows: Rows, x: Array, n: Array) -> Callable[[Array], Array]:
-        predictions = cache(lambda: rows.project(x))
+    def _value(self, parts: Parts, x: Array, n: Array) -> Callable[[Array], Array]:
+        predictions = cache(lambda i: parts[i][1].project(x[parts[i][0]]))
 
         def difference(y: Array) -> Array:
-            move = y - x
-            rises = self.difference(predictions(), rows.at(self.y), rows.project(move))
-            return rows.add(rises) / n + self.ridge * dot((x + y) / 2, move)
+            move, rises = y - x, np.empty(len(x))
+            for i, (r, rows) in enumerate(parts):
+                rises[r] = rows.add(self.difference(predictions(i), rows.at(self.y), rows.project(move[r])))
+            return rises / n + self.ridge * dot((x + y) / 2, move)
         return difference
 
     def _fine_gradient(self, x: Array) -> Array:

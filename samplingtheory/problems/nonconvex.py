@@ -215,9 +215,10 @@ class RandomHessian(Quadratic):
         _positive(kappa=kappa)
         A = np.array([[2.0 * kappa, 0.5], [0.5, 1.0]])
         H = (np.eye(2) + A) / 2
-        super().__init__(H, np.linalg.solve(H, np.ones(2)))
-        self.tilt, self.optimum = A - np.eye(2), -self.constants.minimiser.sum() / 2
-        self.gap_error = self.constants.L * 2 * (4e-16 * abs(self.constants.minimiser).max()) ** 2
+        minimiser = np.linalg.solve(H, np.ones(2))
+        super().__init__(H, minimiser)
+        self.tilt, self.optimum = A - np.eye(2), -minimiser.sum() / 2
+        self.gap_error = self.constants.L * 2 * (4e-16 * abs(minimiser).max()) ** 2
 
     def law(self, x: Array) -> Spread:
         v = x @ self.tilt

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..moments import Array, Weighted, dot
-from .base import Batch, Chance, Every, least_size
-from .finite import counted, draw_atoms, enumerate_batches
+from .base import Batch, Chance
+from .finite import draw_batch, exact_law
 
 TURN = np.array([[0, -1], [1, 0]])  # J: rotation of the plane by 90 degrees
 
@@ -154,7 +154,9 @@ class Additive:
     growth = math.inf
 
     def __post_init__(self) -> None:
-        v, p = self.vectors, self.probabilities
+        v, p = np.asarray(self.vectors), np.asarray(self.probabilities)
+        object.__setattr__(self, "vectors", v)
+        object.__setattr__(self, "probabilities", p)
         _need(v.ndim == 2 and p.shape == v.shape[:1], f"shapes {v.shape} and {p.shape}; need (A, d) and (A,)")
         _need((p >= 0).all() and abs(p.sum() - 1) <= 1e-12, f"probabilities {p}; need >= 0 and sum 1")
         _need(abs(p @ v).max() <= 1e-12 * abs(v).max(), f"the vectors have mean {p @ v}; it must be zero")
@@ -164,8 +166,8 @@ class Additive:
         return (self.vectors.T * self.probabilities) @ self.vectors
 
     def atoms(self, G: Array) -> Array:
-        d = self.vectors.shape[-1]
-        _need(G.shape[-1] == d, f"the noise vectors have {d} entries; here d = {G.shape[-1]}")
+        _need(G.shape[-1] == self.vectors.shape[-1],
+              f"the vectors have {self.vectors.shape[-1]} entries; here d = {G.shape[-1]}")
         return G[..., None, :] + self.vectors
 
     def second(self, W: Array) -> Array:
@@ -197,12 +199,7 @@ class Oracle:
         return g, p
 
     def law(self, x: Array) -> Weighted:
-        g, p = self.atoms(x)
-        one, infinite = np.ones(len(g), dtype=g.dtype), np.full(len(g), math.inf)
-        return Weighted(g, p, one, infinite, infinite)
+        return exact_law(*self.atoms(x), math.inf)
 
     def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
-        n, (g, p) = least_size(n), self.atoms(x)
-        if isinstance(rng, Every):
-            return enumerate_batches(g, p, n, math.inf)
-        return Batch(counted(g, draw_atoms(n, p, rng), n, math.inf), n)
+        return draw_batch(*self.atoms(x), n, math.inf, rng)

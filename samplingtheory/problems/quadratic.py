@@ -164,7 +164,7 @@ class GaussianBatch:
     @property
     def variances(self) -> Array:
         if self.noise.ndim == 0:
-            raise ValueError("coordinate variances of an isotropic batch: give the noise as a vector of d equal entries")
+            raise ValueError("an isotropic batch keeps no coordinate variances: give the noise as d equal entries")
         return self._over_dof((self._drawn()["factor"] ** 2).sum(-1).T).T
 
     def _over_dof(self, squares: Array) -> Array:

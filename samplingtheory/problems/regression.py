@@ -13,8 +13,8 @@ from ..moments import Array, dot
 from .base import Constants
 from .glm import LinearModel
 from .quadratic import UP
-from .rows import BLOCK, Table, pieces
-from .softplus import bregman, rise
+from .rows import BLOCK, whole_data
+from .softplus import Divergence, rise
 
 SPARE = 1e-12  # relative rounding allowed to computed singular values, both ways
 
@@ -100,13 +100,13 @@ class LogisticRegression(LinearModel):
         return rise(-y * z, -y * dz)
 
     @cached_property
-    def _solution(self) -> tuple[Constants, Array, Array, float]:
-        """Constants, gradient and predictions at the minimiser, and the least curvature there."""
+    def _solution(self) -> tuple[Constants, Array, Divergence, float]:
+        """Constants; at the minimiser the gradient, the divergence of the loss, and the least curvature."""
         eigenvalues = np.linalg.eigvalsh(self.data.A.T @ self.data.A / self.size)
         start, factor, curvature = self._newton()
         x, g = self._polish(start, lambda r: cho_solve(factor, r))
         L = float(eigenvalues[-1]) / 4 * UP + self.ridge * UP
-        return Constants(L, self.ridge, x, float(np.linalg.norm(g))), g, self.data.A @ x, curvature
+        return Constants(L, self.ridge, x, float(np.linalg.norm(g))), g, Divergence(self.data.A @ x), curvature
 
     def _newton(self) -> tuple[Array, Any, float]:
         """Damped Newton steps t = log(1 + beta)/beta, beta = max_i |a_i'p|: F decreases at every one.
@@ -161,8 +161,8 @@ class LogisticRegression(LinearModel):
 
     def gap(self, x: Array) -> Array:
         """F(x) - F* = mean Bregman divergence + ridge |z|^2/2 + <residual gradient, z>; at least 0."""
-        c, g, predictions, _ = self._solution
-        z = x - c.minimiser
-        rows = Table(self.data)
-        mean = [bregman(predictions, rows.project(z[r])).sum(-1) / self.size for r in pieces(len(z), self.size)]
-        return np.maximum(np.concatenate(mean) + self.ridge * dot(z, z) / 2 + z @ g, 0.0)
+        c, g, divergence, _ = self._solution
+        z, out = x - c.minimiser, np.empty(len(x))
+        for r, rows in whole_data(self.data, len(x)):
+            out[r] = divergence(rows.project(z[r]))
+        return np.maximum(out / self.size + self.ridge * dot(z, z) / 2 + z @ g, 0.0)

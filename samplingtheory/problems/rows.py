@@ -1,8 +1,8 @@
 """Batches of the rows of a data matrix, one a replicate and ragged, without ever gathering them all.
 
 `Table` visits every row of the data (`counts` times, or once each) by dense products; `Lists` visits the
-listed rows only. Both offer the same few sums, so that `factored.Factored` is written once. Work is cut into
-pieces of 256 KB: larger temporaries cost more in page faults than the arithmetic on them.
+listed rows only. Both offer the same few sums, so that `factored.Factored` is written once. A batch is a list
+of parts, groups of replicates whose scalars fit the cache: tables of all replicates are bound by memory.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ from scipy.sparse import csr_array
 from ..moments import Array
 from .finite import draw_counts
 
-BLOCK = 32768  # entries (256 KB) of a temporary: it stays in cache
+BLOCK = 8192  # entries (64 KB) of a temporary: several stay in cache, and none is handed back to the system
+LISTED = 4  # data at least this many times larger than the batches are visited by lists
+DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
 SHORT = 1024  # up to this N, sorting N random keys a replicate costs less than one call of rng.choice
 MANY = 256  # from this size on, one call of rng.choice costs less than sorting
-DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
-LISTED = 4  # data at least this many times larger than the batches are visited by lists
 
 
-def pieces(total: int, width: int) -> Iterator[slice]:
+def pieces(total: int, width: float) -> Iterator[slice]:
     """Slices of range(total), each of about BLOCK entries where an item has `width` of them."""
-    step = max(1, BLOCK // width)
+    step = max(1, int(BLOCK / width))
     return (slice(i, min(i + step, total)) for i in range(0, total, step))
+
+
+def product(t: Array, table: Array) -> Array:
+    """t @ table for t (R, N), one row by vector times matrix, which reads the table at full bandwidth."""
+    return (t[0] @ table)[None] if len(t) == 1 else t @ table
 
 
 class Data:
@@ -52,7 +57,7 @@ class Table:
         self.data, self.counts = data, counts
 
     def project(self, v: Array) -> Array:
-        """a_i'v for v (R, d); a single replicate by matrix times vector, which reads A at full bandwidth."""
+        """a_i'v at the samples, v (R, d)."""
         return (self.data.A @ v[0])[None] if len(v) == 1 else v @ self.data.A.T
 
     def at(self, column: Array) -> Array:
@@ -64,27 +69,14 @@ class Table:
         return v[:, None]
 
     def add(self, t: Array) -> Array:
-        """sum of t over the samples of each replicate, (R,)."""
-        return t.sum(-1) if self.counts is None else self._sum(t, None, np.ones(self.data.N))
-
-    def squared(self, t: Array, column: Array) -> Array:
-        """sum of t_i^2 column_i over the samples of each replicate: (R,) for a column (N,), (R, d) for (N, d)."""
-        return self._sum(t, t, column)
+        """sum of t over the samples of each replicate, (R,); overwrites t."""
+        if self.counts is not None:
+            t *= self.counts
+        return t.sum(-1)
 
     def combine(self, t: Array, table: Array) -> Array:
-        """sum of t_i table_i over the samples of each replicate, (R, d)."""
-        return self._sum(t, None, table)
-
-    def _sum(self, t: Array, u: Array | None, column: Array) -> Array:
-        out = np.empty((len(t), *column.shape[1:]))
-        for r in pieces(len(t), self.data.N):
-            w = t[r] if u is None else t[r] * u[r]
-            w = w if self.counts is None else np.multiply(w, self.counts[r], out=None if u is None else w)
-            if len(w) == 1:
-                np.matmul(w[0], column, out=out[r][0] if column.ndim > 1 else out[r].reshape(()))
-            else:
-                np.matmul(w, column, out=out[r])
-        return out
+        """sum of t_i table_i over the samples of each replicate: (R,) for a table (N,), (R, d) for (N, d)."""
+        return product(t if self.counts is None else t * self.counts, table)
 
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         """Replicate r: rows of the data, how often each, and their t."""
@@ -95,18 +87,18 @@ class Table:
 
 
 class Lists:
-    """The rows index (T,) of R batches one after another, sizes[r] of them a replicate. Scalars (T,)."""
+    """The rows index (T,) of R batches one after another, sizes[r] of them a replicate. Scalars are (T,)."""
 
     def __init__(self, data: Data, index: Array, sizes: Array) -> None:
         self.data, self.index, self.R = data, index, len(sizes)
-        self.ends = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self.ends = np.concatenate([[0], np.cumsum(sizes)])
 
     @cached_property
     def _replicate(self) -> Array:
         return np.repeat(np.arange(self.R), np.diff(self.ends))
 
     def project(self, v: Array) -> Array:
-        """a_i'v for v (R, d): by dense products where those are cheaper than gathering, else in row blocks."""
+        """a_i'v at the samples: by dense products where those cost less than gathering, else in row blocks."""
         A, T = self.data.A, len(self.index)
         out = np.empty(T)
         if 1 < self.R and self.R * self.data.N <= DENSE * T:
@@ -131,10 +123,9 @@ class Lists:
     def add(self, t: Array) -> Array:
         return np.add.reduceat(t, self.ends[:-1])
 
-    def squared(self, t: Array, column: Array) -> Array:
-        return self.add(t * t * column[self.index]) if column.ndim == 1 else self.combine(t * t, column)
-
     def combine(self, t: Array, table: Array) -> Array:
+        if table.ndim == 1:
+            return self.add(t * table[self.index])
         if self.R > 1:
             return csr_array((t, self.index, self.ends), shape=(self.R, self.data.N)) @ table
         out = np.zeros((1, self.data.d))
@@ -148,26 +139,34 @@ class Lists:
 
 
 Rows = Table | Lists
+Parts = list[tuple[slice, Rows]]  # replicates, and their rows
 
 
-def draw_rows(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> Rows:
+def whole_data(data: Data, R: int) -> Parts:
+    """Every row once, for R replicates."""
+    return [(r, Table(data)) for r in pieces(R, data.N)]
+
+
+def draw_parts(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> Parts:
     """One uniform batch of n[r] rows a replicate: dense where it reaches a quarter of the data, else lists."""
     R, N, sizes = len(n), data.N, n.astype(np.int64)
     if not replace and (n == N).all():
-        return Table(data)
+        return whole_data(data, R)
     if LISTED * n.sum() < R * N:
-        return Lists(data, rng.integers(N, size=int(n.sum())) if replace else subset_lists(sizes, N, rng), sizes)
-    small = np.uint16 if n.max() < 2**16 else float
-    counts = np.empty((R, N), dtype=small if replace else bool)  # a quarter of the memory to touch afresh
-    for r in pieces(R, N):
-        counts[r] = draw_counts(n[r], N, rng, True) if replace else subset_table(sizes[r], N, rng)
-    return Table(data, counts)
+        return [(r, Lists(data, _lists(sizes[r], N, rng, replace), sizes[r])) for r in pieces(R, n.mean())]
+    small = np.uint16 if n.max() < 2**16 else float  # a quarter of the memory
+    return [(r, Table(data, draw_counts(n[r], N, rng, True).astype(small) if replace
+                      else subset_table(sizes[r], N, rng))) for r in pieces(R, N)]
+
+
+def _lists(sizes: Array, N: int, rng: np.random.Generator, replace: bool) -> Array:
+    return rng.integers(N, size=int(sizes.sum())) if replace else subset_lists(sizes, N, rng)
 
 
 def subset_table(sizes: Array, N: int, rng: np.random.Generator) -> Array:
-    """Members (R, N) of a uniform subset of sizes[r] of N rows a replicate: the smallest of N random 32-bit keys.
+    """Members (R, N) of a uniform subset of sizes[r] of N rows a replicate: the smallest of N random keys.
 
-    Where the last key inside equals the first one outside, the row is drawn again: exactly uniform.
+    Where the last 32-bit key inside equals the first one outside, the row is drawn again: exactly uniform.
     """
     R = len(sizes)
     if N > SHORT:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..claims.base import CaseResult
 
@@ -51,7 +52,7 @@ def plots(case: CaseResult, horizontal: str = "iteration k") -> list[Plot]:
     return drawn
 
 
-def _path(series: dict, horizontal: str) -> list[Plot]:
+def _path(series: Mapping[str, Any], horizontal: str) -> list[Plot]:
     """Both sides, and their quotient, in which an excess of 5 % is seen over any number of decades."""
     measured, bound = _floats(series["measured"]), _floats(series["bound"])
     k = _spread(_floats(series["k"]), len(measured))
@@ -68,7 +69,7 @@ def _path(series: dict, horizontal: str) -> list[Plot]:
     return [both, quotient]
 
 
-def _points(series: dict) -> Plot:
+def _points(series: Mapping[str, Any]) -> Plot:
     measured, bound = _floats(series["measured"]), series.get("bound", 1.0)
     scale = _floats(bound) if isinstance(bound, (list, tuple)) else [float(bound)] * len(measured)
     ratios = sorted(m / b if b else math.inf for m, b in zip(measured, scale, strict=True))
@@ -78,7 +79,7 @@ def _points(series: dict) -> Plot:
                 (Curve("measured", share, ratios),), log_y=_decades(ratios), level=1.0, floor=0.0)
 
 
-def _wealth(series: dict) -> Plot:
+def _wealth(series: Mapping[str, Any]) -> Plot:
     decades = [max(w / math.log(10), LOWEST_WEALTH) for w in _floats(series["wealth"])]
     runs = _spread(_floats(series.get("runs") or range(1, len(decades) + 1)), len(decades))
     threshold = float(series.get("threshold", math.log(100))) / math.log(10)
@@ -86,7 +87,7 @@ def _wealth(series: dict) -> Plot:
                 log_x=max(runs) > 30, level=threshold, floor=0.0)
 
 
-def _count(series: dict) -> Plot:
+def _count(series: Mapping[str, Any]) -> Plot:
     rate = series["failures"] / series["runs"]
     spread = (float(series["lower"]), rate, float(series["upper"]))
     title = f"{series['failures']:,} failures in {series['runs']:,} runs, with confidence limits"

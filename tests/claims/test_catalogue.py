@@ -26,6 +26,7 @@ from samplingtheory.claims.catalogue import catalogue
 from samplingtheory.evidence.exact import Recursion
 from samplingtheory.problems.oracles import Oracle, TwoPoint
 from samplingtheory.problems.quadratic import Quadratic
+from samplingtheory.run import EVERY
 from samplingtheory.seeds import child
 
 BY_ID = {c.id: c for c in catalogue}
@@ -35,7 +36,8 @@ CHK = {  # the checks of the theory notes and the claims that carry them
     "CHK5": ["bollapragada2018/one-step"],
     "CHK6": ["bollapragada2018/strongly-convex", "bollapragada2018/strongly-convex-step"],
     "CHK6'": ["bollapragada2018/sharp-one-step"],
-    "CHK7": ["bollapragada2018/convex", "bollapragada2018/convex-last-iterate", "bollapragada2018/convex-natural-guess"],
+    "CHK7": ["bollapragada2018/convex", "bollapragada2018/convex-last-iterate",
+             "bollapragada2018/convex-natural-guess"],
     "CHK8": ["bollapragada2018/nonconvex-telescoped", "bollapragada2018/nonconvex"],
     "CHK9": ["espath2021/distance", "espath2021/gap"],
     "CHK10": ["espath2021/sample-sizes", "espath2021/optimal-split"],
@@ -126,8 +128,8 @@ def test_one_step_factors_without_the_orthogonality_test():
     """E F+/F at alpha = 1/((1 + theta^2) L): .695, 1.000, 1.668, 10.86 for nu = .9, 1.3454, 2, 5.84."""
     for nu, expected in ((0.9, 0.695), (1.3454, 1.0), (2.0, 1.668), (5.84, 10.86)):
         case = strongly_convex.sgd_case("x", four_atoms(0.9, nu), strongly_convex.ONE, [1.0, 0.5], None, 1.81)
-        after = case.method.step(case.method.init(np.array([[1.0, 0.5]])),
-                                 case.problem.draw(np.array([[1.0, 0.5]]), np.ones(1), __import__("samplingtheory").EVERY))
+        x = np.array([[1.0, 0.5]])
+        after = case.method.step(case.method.init(x), case.problem.draw(x, np.ones(1), EVERY))
         assert case.problem.gap(after.x).mean() / 0.625 == pytest.approx(expected, abs=6e-3 if nu > 5 else 6e-4)
 
 
@@ -137,7 +139,8 @@ def test_sharp_rate_numbers():
     for (q, M), expected in rates.items():
         case = strongly_convex.stretched(q, M)
         assert round(strongly_convex.sharp_rate(case.symbols), len(str(expected)) - 2) == expected
-        told_less = Quantity(("gap",), lambda s, now, then: (then.gap, (strongly_convex.sharp_rate(s) - 1e-6) * now.gap))
+        told_less = Quantity(("gap",), lambda s, now, then: (
+            then.gap, (strongly_convex.sharp_rate(s) - 1e-6) * now.gap))
         e = case.evidence.collect("step", told_less, (), case, None, 1)
         assert e.refutes, "a rate smaller by 1e-6 must be refuted"
     beyond = build(strongly_convex.sharp_one_step.broken["step"][2])

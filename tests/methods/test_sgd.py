@@ -41,7 +41,8 @@ def test_backtracking_against_a_loop():
         for r in range(5):
             counts = batch.moments.weights[r] * 3
             def F(x, counts=counts):
-                return sum(c * (x @ H @ x / 2 - b @ x) for c, H, b in zip(counts, p.hessians, p.linear, strict=True)) / 3
+                terms = zip(counts, p.hessians, p.linear, strict=True)
+                return sum(c * (x @ H @ x / 2 - b @ x) for c, H, b in terms) / 3
             g = batch.moments.mean[r]
             a = batch.moments.total[r] / (3 * g @ g) + 1
             L, tries = before.lipschitz[r] / max(1, 2 / a), 0

@@ -25,10 +25,6 @@ from samplingtheory.problems.finite import (
 RISK = 1e-6  # of each chi-square test, for a generator that is right
 rational = np.vectorize(Fraction, otypes=[object])
 atoms7 = np.random.default_rng(0).standard_normal((1, 7, 3))
-rational_powers = pytest.mark.xfail(
-    isinstance(Fraction(1, 2) ** np.array([1]), np.ndarray) and (Fraction(1, 2) ** np.array([1])).dtype != object,
-    reason="finite.batches: Fraction ** integer array is float before Python 3.12", strict=False)
-
 
 @given(some.integers(1, 7), some.integers(1, 7))
 def test_weights_without_replacement_sum_to_one_exactly(N, n):
@@ -39,7 +35,6 @@ def test_weights_without_replacement_sum_to_one_exactly(N, n):
     assert len({tuple(row) for row in counts}) == len(counts)
 
 
-@rational_powers
 @given(some.lists(some.integers(1, 9), min_size=1, max_size=5), some.integers(1, 4))
 def test_weights_with_replacement_sum_to_one_exactly(parts, n):
     p = rational(np.array(parts)) / sum(parts)

@@ -99,6 +99,8 @@ def test_sawtooth_shape(base):
         flat = x[:, 0] >= end
         assert not slope[flat].any() and not base.gap(x)[flat].any() and (base.gap(x) >= 0).all()
         assert slope[~flat][-1] == pytest.approx(0, abs=2e-3)
+        near = np.array([[end - 1e-7]])  # gap = (L/2) h^2 to the end: no difference of larger values
+        assert base.gap(near)[0] == pytest.approx(L / 2 * (end - near[0, 0]) ** 2, rel=1e-7)
     else:
         assert base.gap(np.zeros((1, 1)))[0] == 0 and base.constants.minimiser is None
 

@@ -71,7 +71,7 @@ descent_probability = Claim(
     statement=r"\mathbb{P}\left(g_k^{T}\nabla F(x_k)\le 0\right)\le\frac{\theta^2}{1+\theta^2}",
     explain="Cantelli's bound; a two-point law reaches it. Gaussian noise stays far below it.",
     quantity=Quantity((("uphill", _uphill), "grad2"),
-                      lambda s, now, then: (then.uphill, np.full(np.shape(then.uphill), s.theta**2 / (1 + s.theta**2)))),
+                      lambda s, now, then: (then.uphill, 0 * now.grad2 + s.theta**2 / (1 + s.theta**2))),
     hypotheses={"test": IP_TEST},
     tight=tuple(descent_case(f"two-point law, theta = {t}", t, Oracle(Quadratic(np.ones(1)), CantelliTight(t)), ONE,
                              [1.0], Enumerate(1)) for t in THETAS),

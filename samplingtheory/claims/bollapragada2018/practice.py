@@ -98,18 +98,22 @@ backtracks = Claim(
 SIZE = 20
 
 
+def _noise(step: Step) -> Any:
+    return step.view.problem
+
+
 def passes(step: Step) -> Any:
     """Whether the batch that was drawn passes its own test."""
-    m, test = step.batch.moments, step.view.problem.test
-    return (test(m) <= m.n).astype(float)
+    m, problem = step.batch.moments, _noise(step)
+    return (problem.test(m) <= m.n).astype(float)
 
 
 def passes_averaged(step: Step) -> Any:
     """The same with the mean of r = 10 batch gradients as direction, the safeguard's test."""
-    m, view = step.batch.moments, step.view
+    m, view, problem = step.batch.moments, step.view, _noise(step)
     others = [view.draw(m.n).moments.mean for _ in range(9)]
     average = np.mean([m.mean, *others], axis=0)
-    return (view.problem.test(m.toward(average)) <= m.n).astype(float)
+    return (problem.test(m.toward(average)) <= m.n).astype(float)
 
 
 class Noise(GaussianQuadratic):
@@ -144,15 +148,16 @@ blind_norm = Claim(
     quantity=PASSED, hypotheses={"noise only": NOISE_ONLY},
     tight=tuple(noise_case(f"eps = 5.9, d = {d}, 20 samples", d, NormTest(5.9), 0.05) for d in (1, 20)),
     no_tight=NO_TIGHT,
-    explain="|g|^2 contains the variance that it is compared with: at the solution the statistic is about 1, so a test with "
-            "eps well above 1 passes nearly always and the batch never grows.",
+    explain="|g|^2 contains the variance that it is compared with: at the solution the statistic is about 1, so a "
+            "test with eps well above 1 passes nearly always and the batch never grows.",
 )
 
 blind_inner = Claim(
     id=f"{PAPER}/practical-inner-product-test-at-the-solution", kind="probability", expected="fails",
     title="The practical inner product test as a detector of pure noise",
     source=Source(PAPER, "sample inner product test; facts on practical tests (b)", OURS),
-    statement=r"\nabla F(x)=0\;\Rightarrow\;\mathbb{P}(\mathrm{inner\ product\ test\ passes\ on\ its\ own\ batch})\le0.05",
+    statement=r"\nabla F(x)=0\;\Rightarrow\;"
+              r"\mathbb{P}(\mathrm{inner\ product\ test\ passes\ on\ its\ own\ batch})\le0.05",
     quantity=PASSED, hypotheses={"noise only": NOISE_ONLY},
     tight=tuple(noise_case(f"theta = 0.9, d = {d}, 20 samples", d, InnerProductTest(0.9), 0.05) for d in (2, 5, 10)),
     no_tight=NO_TIGHT,
@@ -183,15 +188,15 @@ LARGE = Hypothesis("the effective dimension is at least 50 and eps <= 0.9",
 debiased_norm = Claim(
     id=f"{PAPER}/debiased-norm-test", kind="probability", title="The debiased norm test sees pure noise",
     source=Source(PAPER, "sample norm test, debiased; facts on practical tests (a)", OURS),
-    statement=r"\nabla F(x)=0\;\Rightarrow\;\mathbb{P}\left(\frac{V_S}{s}\le\epsilon^2\left(\|g\|^2-\frac{V_S}{s}\right)"
-              r"\right)\le0.01",
+    statement=r"\nabla F(x)=0\;\Rightarrow\;\mathbb{P}\left(\frac{V_S}{s}\le"
+              r"\epsilon^2\left(\|g\|^2-\frac{V_S}{s}\right)\right)\le0.01",
     quantity=PASSED, hypotheses={"noise only": NOISE_ONLY, "dimension": LARGE},
     no_tight=NO_TIGHT,
     generic=tuple(noise_case(f"eps = {e}, d = {d}", d, Debiased(NormTest(e)), 0.01)
                   for d, e in ((50, 0.9), (200, 0.9), (50, 0.5))),
     broken={"dimension": (noise_case("eps = 0.9, d = 1", 1, Debiased(NormTest(0.9)), 0.01),)},
-    explain="Subtracting the batch's own variance from |g|^2 repairs the norm test once the noise has many dimensions; in "
-            "one dimension it still passes about one time in eight.",
+    explain="Subtracting the batch's own variance from |g|^2 repairs the norm test once the noise has many "
+            "dimensions; in one dimension it still passes about one time in eight.",
 )
 
 TRUE_RATIO = Hypothesis("the exact relative variance is 3, far above eps^2",

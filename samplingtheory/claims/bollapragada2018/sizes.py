@@ -40,8 +40,9 @@ def _measured(part: int) -> Any:
 def _population(part: int) -> Any:
     """V, V_parallel or V_perp with divisor N, straight from the components (not from `Moments`)."""
     def column(step: Step) -> Array:
-        g, p = step.view.problem.atoms(step.before.x)
-        G = step.view.problem.gradient(step.before.x)
+        problem: Any = step.view.problem
+        g, p = problem.atoms(step.before.x)
+        G = problem.gradient(step.before.x)
         return (p * _parts(g - G[:, None, :], _unit(G)[:, None, :])[part]).sum(-1)[step.batch.parent]
     return column
 
@@ -61,7 +62,7 @@ def _random_sum(replace: bool) -> QuadraticSum:
 
 def scheme_case(n: int, replace: bool, told: bool | None = None, problem: Any = None, name: str = "") -> Case:
     problem = problem or _random_sum(replace)
-    symbols = Symbols(N=len(problem.atoms(np.zeros((1, problem.dim)))[1]), n=n, replace=replace if told is None else told)
+    symbols = Symbols(N=problem.size, n=n, replace=replace if told is None else told)
     how = "with" if replace else "without"
     return Case(name or f"N = 7, d = 3, {n} {how} replacement", problem, SGD(0.1), Fixed(n),
                 random_points(4, 3, problem.dim), Enumerate(1), symbols)
@@ -74,13 +75,13 @@ decomposition = Claim(
     id=f"{PAPER}/decomposition", kind="step", title="Variance of a batch mean, with and without replacement",
     source=Source(PAPER, "section 2; finite-population factor as in Byrd et al. 2012", RECONSTRUCTED),
     statement=r"\mathbb{E}\|g-\nabla F\|^2=\frac{V}{s}\cdot\frac{N-s}{N-1},\qquad V=V_\parallel+V_\perp",
-    explain="An equality, for the whole variance and for its parts along and across the gradient. With replacement the "
-            "factor (N-s)/(N-1) is 1; leaving it out is conservative, using it then is not.",
+    explain="An equality, for the whole variance and for its parts along and across the gradient. With replacement "
+            "the factor (N-s)/(N-1) is 1; leaving it out is conservative, using it then is not.",
     quantity=Quantity((*((f"m_{p}", _measured(i)) for i, p in enumerate(PARTS)),
                        *((f"v_{p}", _population(i)) for i, p in enumerate(PARTS))), _decomposition, equality=True),
     hypotheses={"scheme": SCHEME},
     tight=(*(scheme_case(n, False) for n in range(1, 7)), *(scheme_case(n, True) for n in (1, 2, 3))),
-    generic=(lambda: scheme_case(3, False, problem=small_logistic(), name="logistic sum N = 6, 3 without replacement"),),
+    generic=(lambda: scheme_case(3, False, problem=small_logistic(), name="logistic sum, 3 of 6 without replacement"),),
     broken={"scheme": (*(scheme_case(n, False, told=True, name=f"factor left out, s = {n}") for n in range(2, 7)),
                        *(scheme_case(n, True, told=False, name=f"factor used with replacement, s = {n}")
                          for n in (2, 3)))},
@@ -120,7 +121,8 @@ def _real_sizes(name: str, replace: bool) -> Any:
         from ...problems import data
         from ...problems.regression import LogisticRegression
 
-        problem = LogisticRegression(*getattr(data, name)(), replace=replace)
+        A, y = getattr(data, name)()
+        problem = LogisticRegression(A, y, replace=replace)
         return size_case(f"{name}, {'with' if replace else 'without'} replacement", problem)
     return build
 
@@ -133,8 +135,8 @@ inner_product_size = Claim(
     source=Source(PAPER, "section 2", RECONSTRUCTED),
     statement=r"\frac{|S_{\mathrm{ip}}|}{|S_{\mathrm{norm}}|}=\beta(x)=\frac{\mathbb{E}\|\nabla F_i\|^2\cos^2\gamma_i"
               r"-\|\nabla F\|^2}{\mathbb{E}\|\nabla F_i\|^2-\|\nabla F\|^2}\le1",
-    explain="An equality for sizes before rounding, gamma_i being the angle between a component's gradient and the full one. "
-            "Isotropic noise: 1/d. Without replacement the ratio moves towards 1.",
+    explain="An equality for sizes before rounding, gamma_i being the angle between a component's gradient and the "
+            "full one. Isotropic noise: 1/d. Without replacement the ratio moves towards 1.",
     quantity=Quantity((), _share, equality=True),
     hypotheses={"along": PARALLEL},
     tight=(size_case("isotropic noise, d = 8: beta = 1/8", _Isotropic(np.ones(8), 1.0)),

@@ -41,11 +41,18 @@ def _zone(evidence: Any, **how: Any) -> Case:
 
 def _louder(times: float, evidence: Any, **how: Any) -> Case:
     r = times**0.5
-    return sgd_case(f"noise of {times:g} times the variance", four_atoms(0.9 * r, r), ONE, [1.0, 0.0], evidence, 2.81, **how)
+    return sgd_case(f"noise of {times:g} times the variance", four_atoms(0.9 * r, r), ONE, [1.0, 0.0], evidence, 2.81,
+                    **how)
 
 
 def half(growth: float, L: float = 1.0) -> float:
     return 1 / (2 * L * growth)
+
+
+def _slow_tree() -> Case:
+    problem = small_logistic()
+    return sgd_case("logistic sum N = 6, norm test eps^2 = 0.5", problem, Ahead(NormTest(0.5**0.5)), [2.0, -1.5],
+                    Enumerate(4), 1.5, alpha=half(1.5, problem.constants.L))
 
 
 # knees that maximise E F_T for the step 1/(LM), and E F_{T-1} for the step 1/(2LM)
@@ -65,9 +72,7 @@ convex = Claim(
     hypotheses={"smooth": SMOOTH, "convex": CONVEX, "test": TEST,
                 "step": step_at_most(lambda s: (1 - 1e-12) / (s.L * s.growth), "the step is below 1/(LM)")},
     no_tight="none is known: the bound is at least a factor 2 above the last-iterate one, which is itself loose",
-    generic=tuple(huber(knee, M, T, alpha=half(M)) for (M, T), knee in SLOW_KNEES.items())
-    + (lambda: sgd_case("logistic sum N = 6, norm test eps^2 = 0.5", small_logistic(), Ahead(NormTest(0.5**0.5)),
-                        [2.0, -1.5], Enumerate(4), 1.5, alpha=half(1.5, small_logistic().constants.L)),),
+    generic=(*(huber(knee, M, T, alpha=half(M)) for (M, T), knee in SLOW_KNEES.items()), _slow_tree),
     broken={"step": (_zone(Recursion(50), alpha=half(2.81)),), "test": (_louder(4, Recursion(150), alpha=0.9 / 2.81),)},
     explain="One of the claims without a tight case: the best Huber function reaches a quarter of it.",
 )
@@ -86,7 +91,7 @@ convex_last = Claim(
         path.gap[1:], path.dist2[0] / (2 * s.alpha * iterations(path.gap)))),
     hypotheses={"smooth": SMOOTH, "convex": CONVEX, "step": SHORT_STEP, "test": TEST},
     no_tight="none is known: the best Huber function reaches one half, the exact constant for M > 1 is open",
-    generic=tuple(huber(knee, M, T) for (M, T), knee in KNEES.items()) + (logistic_tree(0.5, Enumerate(4)),),
+    generic=(*(huber(knee, M, T) for (M, T), knee in KNEES.items()), logistic_tree(0.5, Enumerate(4))),
     broken={"step": (_zone(Recursion(50)),), "test": (_louder(3, Recursion(50)),)},
     explain="Holds for the last iterate, and its optimised bound is four times smaller than the paper's.",
 )
@@ -118,12 +123,13 @@ NONCONVEX = {"smooth": SMOOTH, "step": SHORT_STEP, "test": TEST}
 
 
 def _saddle(**how: Any) -> Case:
-    return sgd_case("step 2.2/(LM) on a quadratic, M = 4", four_atoms(1.0, 2**0.5), ONE, [1.0, 0.0], Recursion(40), 4.0,
-                    used=2.2 / 4, **how)
+    return sgd_case("step 2.2/(LM) on a quadratic, M = 4", four_atoms(1.0, 2**0.5), ONE, [1.0, 0.0], Recursion(40),
+                    4.0, used=2.2 / 4, **how)
 
 
 def _loud() -> Case:
-    return sgd_case("noise of three times the variance", four_atoms(3**0.5, 6**0.5), ONE, [1.0, 0.0], Recursion(60), 4.0)
+    return sgd_case("noise of three times the variance", four_atoms(3**0.5, 6**0.5), ONE, [1.0, 0.0], Recursion(60),
+                    4.0)
 
 
 nonconvex_sum = Claim(
@@ -148,8 +154,8 @@ nonconvex = Claim(
     hypotheses=NONCONVEX,
     tight=(sawtooth(1.0, 400, teeth=400),),
     generic=(sawtooth(4.0, 400, teeth=116), _cosines(Enumerate(4))),
-    explain="For M = 1 a sawtooth with as many teeth as steps reaches it. For M = 4 the last tooth may be met too early: "
-            ".83 with the best number of teeth at T = 400, .95 at T = 10^4, 1 in the limit.",
+    explain="For M = 1 a sawtooth with as many teeth as steps reaches it. For M = 4 the last tooth may be met too "
+            "early: .83 with the best number of teeth at T = 400, .95 at T = 10^4, 1 in the limit.",
     broken={"step": (_saddle(),), "test": (_loud(),)},
 )
 
