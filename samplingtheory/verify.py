@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -70,6 +73,9 @@ def verify(claims: Chosen = None, level: str = "quick", rng: seeds.Seedable = 0,
                 warnings.warn(outcome.remark, stacklevel=2)
     except KeyboardInterrupt:
         raise Interrupted(settle()) from None
+    except UserError:
+        settle()
+        raise
     return settle()
 
 
@@ -155,8 +161,10 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")  # said better on Ctrl-C
+    with _uninterrupted():
+        results = parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids)
     try:
-        for text in parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids):
+        for text in results:
             yield store.verdict_from_plain(json.loads(text))
     except BrokenProcessPool as error:
         reason = " ".join(str(error).split())[:160]
@@ -166,10 +174,20 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
         raise
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A terminal sends Ctrl-C to all processes; those started in here inherit deafness, the parent answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def _work(catalogue: str, id: str, level: str, seed: int) -> str:
     """In a worker: claims hold lambdas, which do not pickle, so an id comes in and JSON goes out."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the parent answers it
     claim = next(c for c in import_module(catalogue).catalogue if c.id == id)
     return store.dumps(as_plain(check(claim, level, seed)))

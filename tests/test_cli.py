@@ -105,6 +105,14 @@ def test_a_real_ctrl_c_with_workers(tmp_path):
     assert len(json.loads((tmp_path / "verdicts.json").read_text())) == 5
 
 
+def test_a_killed_worker_is_one_line_and_loses_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", START, "verify", "--out", str(tmp_path), "--jobs", "2"], text=True,
+                          capture_output=True, env=env(TOY_KILLED="1"), check=False, timeout=30)
+    assert done.returncode == 2
+    assert "a worker process died" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert len(json.loads((tmp_path / "verdicts.json").read_text())) == 5
+
+
 # ---------------------------------------------------------------- bad input
 
 

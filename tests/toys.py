@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import time
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,16 @@ POINTS = {"kind": "points", "measured": [0.2, 0.4, 0.5], "bound": 1.0}
 WEALTH = {"kind": "wealth", "runs": [1, 10, 100], "wealth": [0.0, -0.5, 0.3], "threshold": math.log(100),
           "k": [1, 2], "measured": [0.97, 1.01], "bound": [1.0, 1.0]}
 COUNT = {"kind": "count", "failures": 3, "runs": 1000, "delta": 0.05, "lower": 0.0004, "upper": 0.01}
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Evidence whose process is killed, as when memory runs out."""
+
+    def collect(self, *_: Any) -> Evidence:
+        time.sleep(0.3)  # the other claims finish meanwhile
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Plan:
                         series=self.series or {})
 
 
-def case(name: str, plan: Plan, excess: float = 0.5, note: str = "") -> Case:
+def case(name: str, plan: Plan | Killed, excess: float = 0.5, note: str = "") -> Case:
     return Case(name, None, None, None, None, plan, Symbols(excess=excess), note)
 
 
@@ -74,5 +85,7 @@ catalogue = (
 )
 WEAK = claim("toy/weak", case("few runs", Plan(0.9, 0.1, MC)))
 SURVIVOR = replace(HOLDS, id="toy/survivor", broken=control(value=0.5))
+if os.environ.get("TOY_KILLED"):
+    catalogue += (claim("toy/killed", case("too large", Killed())),)
 if os.environ.get("TOY_SLOW"):
     catalogue += (claim("toy/slow", case("asleep", Plan(1.0, seconds=60.0))),)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..moments import Array, dot
-from .rows import Parts, Rows, pieces
+from .rows import BLOCK, Parts, Rows, pieces
 
 KEPT = 1e-6  # least share of a sum of squares that may survive a subtraction
 WIDE = 32  # from this d on, keeping s costs less than computing it again
+ROOM = 2**24  # entries of s that are kept at most
 
 
 class Factored:
@@ -44,7 +45,8 @@ class Factored:
 
     def _each(self) -> Iterator[tuple[slice, Rows, Array]]:
         """Replicates, their rows and their s, part by part."""
-        keep = self.data.d >= WIDE or len(self.parts) == 1
+        entries = len(self.parts) * max(BLOCK, self.data.N)
+        keep = len(self.parts) == 1 or (self.data.d >= WIDE and entries <= ROOM)
         for r, rows in self.parts:
             s = self._kept.get(r.start)
             if s is None:
@@ -91,7 +93,7 @@ class Factored:
     def total(self) -> Array:
         mean, second = self._sums
         kept = second - dot(mean, mean)
-        for j in np.flatnonzero((kept < KEPT * second) & (self.dof > 0)):
+        for j in np.flatnonzero((kept < KEPT * second) & (self.dof > 0)).tolist():
             kept[j] = self._centred(j).sum()
         return self._known(kept)
 
@@ -102,7 +104,7 @@ class Factored:
             second[r] = rows.combine(s * s, self.data.squares)
         second /= self.size[:, None]
         kept = second - mean * mean
-        for j in np.flatnonzero((kept < KEPT * second).any(-1) & (self.dof > 0)):
+        for j in np.flatnonzero((kept < KEPT * second).any(-1) & (self.dof > 0)).tolist():
             kept[j] = self._centred(j)
         return self._known(kept.T).T
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ..moments import Array, dot
-from .base import Batch, Chance, Constants, Every, least_size
+from .base import Batch, Chance, Every, least_size
 from .factored import Factored
 from .finite import enumerate_batches
 from .rows import Data, Parts, Rows, Table, draw_parts, pieces, whole_data
@@ -23,20 +23,22 @@ ATOMS = 2e7  # entries of the explicit table of sample gradients
 
 
 class LinearModel:
-    """What the two losses share; a loss gives `slope`, `difference`, `gap` and its constants.
+    """What the two losses share; a loss adds `slope`, `difference`, `gap`, `constants`, `gap_error`.
 
-    A (N, d), y (N,), drawn with or without replacement. `constants` are computed when first read.
+    A (N, d), y (N,), drawn with or without replacement. `constants` and `gap_error` are computed when first
+    read: they cost O(N d^2).
     """
 
     def __init__(self, A: Any, y: Any, ridge: float, replace: bool = False) -> None:
-        A, y = np.asarray(A), np.asarray(y)
+        A = np.ascontiguousarray(A.toarray() if hasattr(A, "toarray") else A, dtype=float)
+        y = np.asarray(y, dtype=float)
         if A.ndim != 2 or y.shape != A.shape[:1] or A.size == 0:
             raise ValueError(f"A has shape {A.shape} and y {y.shape}; need (N, d) and (N,), one row a sample")
-        if not (np.isfinite(A.astype(float)).all() and np.isfinite(y.astype(float)).all()):
+        if not (np.isfinite(A).all() and np.isfinite(y).all()):
             raise ValueError("A or y holds NaN or infinite values; drop or repair them first")
         if not (ridge >= 0 and math.isfinite(ridge)):
             raise ValueError(f"ridge is {ridge}; give a finite number, at least 0")
-        self.data, self.y, self.ridge, self.replace = Data(A), y.astype(float), float(ridge), replace
+        self.data, self.y, self.ridge, self.replace = Data(A), y, float(ridge), replace
         self.size, self.dim = A.shape
         self.population = math.inf if replace else self.size
 
@@ -46,10 +48,6 @@ class LinearModel:
 
     def difference(self, z: Array, y: Array, dz: Array) -> Array:
         """loss(z + dz, y) - loss(z, y), without cancellation."""
-        raise NotImplementedError
-
-    @cached_property
-    def constants(self) -> Constants:
         raise NotImplementedError
 
     def gradient(self, x: Array) -> Array:
@@ -74,8 +72,8 @@ class LinearModel:
         """All sample gradients (R, N, d) and their probabilities 1/N; only where the table is small."""
         if len(x) * self.data.A.size > ATOMS:
             raise ValueError(
-                f"a table of {len(x)} x {self.size} x {self.dim} sample gradients is above {ATOMS:.0e} entries; "
-                "use law and draw, which need none"
+                f"{len(x)} x {self.size} x {self.dim} sample gradients are above {ATOMS:.0e} entries to list; "
+                "use law, and draw with a Monte Carlo rng"
             )
         s = self.slope(Table(self.data).project(x), self.y)
         return s[..., None] * self.data.A + self.ridge * x[:, None, :], np.full(self.size, 1 / self.size)

@@ -20,7 +20,7 @@ SPARE = 1e-12  # relative rounding allowed to computed singular values, both way
 
 
 class LeastSquares(LinearModel):
-    """loss(z, y) = (z - y)^2/2; L and mu are the extreme eigenvalues of H = A'A/N + ridge I, rounded outwards."""
+    """loss(z, y) = (z - y)^2/2; L, mu: extreme eigenvalues of H = A'A/N + ridge I, rounded outwards."""
 
     def __init__(self, A: Any, y: Any, ridge: float = 0.0, replace: bool = False) -> None:
         super().__init__(A, y, ridge, replace)
@@ -36,7 +36,7 @@ class LeastSquares(LinearModel):
     def _triangle(self) -> tuple[Array, Array]:
         """R (d, d) with R'R = H, and c with R'c = A'y/N: a QR factorisation of [A y] by row blocks."""
         d = self.dim
-        R = np.zeros((d + 1, d + 1))
+        R: Array = np.zeros((d + 1, d + 1))
         R[:d, :d] = math.sqrt(self.ridge * self.size) * np.eye(d)
         height = 4 * d + BLOCK // d
         for i in range(0, self.size, height):
@@ -75,19 +75,19 @@ class LeastSquares(LinearModel):
 
 
 class LogisticRegression(LinearModel):
-    """loss(z, y) = log(1 + exp(-y z)), y in {-1, +1} (or {0, 1}); L = lambda_max(A'A)/(4N) + ridge, mu = ridge.
+    """loss(z, y) = log(1 + exp(-y z)), y in {-1, +1} (or {0, 1}), ridge 1/N by default.
 
-    Default ridge 1/N (Bollapragada, Byrd, Nocedal 2018).
+    L = lambda_max(A'A)/(4N) + ridge, mu = ridge. Model of Bollapragada, Byrd, Nocedal (2018), section 6.
     """
 
     def __init__(self, A: Any, y: Any, ridge: float | None = None, replace: bool = False) -> None:
         labels = np.asarray(y)
-        seen = set(np.unique(labels).tolist()) if labels.dtype.kind in "biuf" else {"text"}
+        seen = set(np.unique(labels).tolist()) if labels.dtype.kind in "biuf" else {"not numbers"}
         if not (seen <= {-1, 1} or seen <= {0, 1}):
-            shown = ", ".join(map(str, sorted(seen, key=str)[:5]))
-            raise ValueError(f"labels are {shown}{', ...' if len(seen) > 5 else ''}; need -1 and +1, or 0 and 1")
+            shown = ", ".join(map(str, sorted(seen, key=str)[:4])) + (", ..." if len(seen) > 4 else "")
+            raise ValueError(f"labels are {shown}; logistic regression needs -1 and +1, or 0 and 1")
         signs = labels if seen <= {-1, 1} else 2.0 * labels - 1
-        super().__init__(A, signs, 1 / max(1, len(labels)) if ridge is None else ridge, replace)
+        super().__init__(A, signs, 1 / max(1, labels.size) if ridge is None else ridge, replace)
 
     def slope(self, z: Array, y: Array) -> Array:
         z *= y
@@ -142,7 +142,7 @@ class LogisticRegression(LinearModel):
             H += (weights[i:i + height, None] * A).T @ A
         return H
 
-    @property
+    @cached_property
     def constants(self) -> Constants:
         return self._solution[0]
 

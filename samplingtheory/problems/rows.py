@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from ..moments import Array
 from .finite import draw_counts
 
-BLOCK = 8192  # entries (64 KB) of a temporary: several stay in cache, and none is handed back to the system
+BLOCK = 8192  # entries (64 KB) of a temporary: several stay in cache, and their pages are used again
 LISTED = 4  # data at least this many times larger than the batches are visited by lists
 DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
 SHORT = 1024  # up to this N, sorting N random keys a replicate costs less than one call of rng.choice

@@ -22,7 +22,7 @@ def sigmoid(t: Array) -> Array:
 
 
 def rise(a: Array, delta: Array) -> Array:
-    """softplus(a + delta) - softplus(a), relative error a few ulp: log1p(sigmoid(low) expm1|delta|) with a sign."""
+    """softplus(a + delta) - softplus(a), without cancellation: +-log1p(sigmoid(low) expm1|delta|)."""
     other, step = a + delta, np.abs(delta)
     low = np.minimum(a, other)
     with np.errstate(over="ignore", invalid="ignore"):

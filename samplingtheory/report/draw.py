@@ -50,10 +50,13 @@ def _limits(values: Sequence[float], log: bool, pad: bool) -> tuple[float, float
     if log and pad:
         low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** min(math.ceil(math.log10(high)), 308)
         return (max(low, 1e-300), high) if high > low else (low / 10, high * 10)
-    if high == low:
-        return (low / 2, high * 2) if log else (low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2)
-    extra = max(0.06 * (high - low), 5e-3 * abs(high)) if pad else 0.0  # rounding must not look like an excess
-    return (low if low == 0 else low - extra), high + extra
+    if pad:  # at least 2 %: rounding must not look like an excess
+        extra = max(0.06 * (high - low), 0.02 * max(abs(low), abs(high))) or 0.5
+    elif high == low:
+        return (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
+    else:
+        extra = 0.0
+    return (low if low == 0 < high else low - extra), high + extra
 
 
 def _scale(low: float, high: float, start: float, end: float, log: bool) -> Scale:

@@ -1,0 +1,121 @@
+"""Data sets (A, y): bundled with scikit-learn, read from LIBSVM files, or drawn."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from ..moments import Array
+from ..seeds import Seedable, generator
+
+ENTRIES = 5e8  # entries of a dense matrix (4 GB) that `libsvm` agrees to build
+
+Labelled = tuple[Array, Array]
+
+
+def standardise(A: Array) -> Array:
+    """Columns with mean 0 and variance 1 (divisor N); constant columns are dropped."""
+    A = np.asarray(A, dtype=float)
+    A = A[:, np.ptp(A, axis=0) > 0]
+    centred = A - A.mean(0)
+    return np.ascontiguousarray(centred / np.sqrt((centred**2).mean(0)))
+
+
+def _evenly(A: Array, y: Array, subset: int | None) -> Labelled:
+    """Standardised columns of all samples, or of `subset` of them, evenly spaced in the file."""
+    if subset is not None:
+        if not 2 <= subset <= len(A):
+            raise ValueError(f"subset is {subset}; this data set has {len(A)} samples, take 2 to {len(A)}")
+        rows = np.linspace(0, len(A) - 1, subset).round().astype(int)
+        A, y = A[rows], y[rows]
+        if len(np.unique(y)) < 2:
+            raise ValueError(f"these {subset} samples are all of one class; take a larger subset")
+    return standardise(A), y
+
+
+def breast_cancer(subset: int | None = None) -> Labelled:
+    """Breast cancer, Wisconsin (N = 569, d = 30), columns standardised; y = +1 benign, -1 malignant."""
+    from sklearn.datasets import load_breast_cancer
+
+    A, target = load_breast_cancer(return_X_y=True)
+    return _evenly(A, np.where(target == 1, 1.0, -1.0), subset)
+
+
+def digits(subset: int | None = None) -> Labelled:
+    """Handwritten digits, 8 x 8 (N = 1797, d = 61), columns standardised; y = +1 even, -1 odd."""
+    from sklearn.datasets import load_digits
+
+    A, target = load_digits(return_X_y=True)
+    return _evenly(A, np.where(target % 2 == 0, 1.0, -1.0), subset)
+
+
+def libsvm(path: str | os.PathLike[str]) -> Labelled:
+    """A two-class file in LIBSVM format (also .gz, .bz2) as a dense A; the larger label becomes +1.
+
+    FileNotFoundError without the file, ValueError for anything that is not such a file. Columns are as stored:
+    see `standardise`.
+    """
+    from sklearn.datasets import load_svmlight_file
+
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise FileNotFoundError(f"no file {name}; give the path of a file in LIBSVM format")
+    try:
+        if os.path.getsize(name) == 0:
+            raise ValueError("the file is empty")
+        A, labels = load_svmlight_file(name)
+    except (OSError, EOFError) as error:
+        raise ValueError(f"cannot read {name}: {_line(error)}") from error
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{name} is not in LIBSVM format (label index:value ...): {_line(error)}") from error
+    return _dense(name, A, labels), _signs(name, labels)
+
+
+def _line(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0]
+
+
+def _dense(name: str, A: Any, labels: Array) -> Array:
+    N, d = A.shape
+    if N == 0 or d == 0 or A.nnz == 0:
+        raise ValueError(f"{name} has {N} samples and {A.nnz} nonzero features; nothing to fit")
+    if N * d > ENTRIES:
+        raise ValueError(f"{name} is {N} x {d}; above {ENTRIES:.0e} entries, too large for a dense matrix")
+    if not (np.isfinite(A.data).all() and np.isfinite(labels).all()):
+        raise ValueError(f"{name} holds NaN or infinite values; drop or repair those samples first")
+    return A.toarray()
+
+
+def _signs(name: str, labels: Array) -> Array:
+    values = np.unique(labels)
+    if len(values) != 2:
+        shown = ", ".join(f"{v:g}" for v in values[:4]) + (", ..." if len(values) > 4 else "")
+        raise ValueError(f"{name} has {len(values)} different labels ({shown}); two classes are needed")
+    return np.where(labels == values[1], 1.0, -1.0)
+
+
+def _shape(N: int, d: int) -> None:
+    if not (N >= 1 and d >= 1 and int(N) == N and int(d) == d):
+        raise ValueError(f"N = {N}, d = {d}; both must be whole numbers, at least 1")
+
+
+def synthetic_classification(N: int, d: int, rng: Seedable = 0) -> Labelled:
+    """a_i ~ N(0, I), P(y_i = +1) = 1/(1 + exp(-a_i'w)), w of length 3 in a uniform direction."""
+    _shape(N, d)
+    rng = generator(rng)
+    A, w = rng.standard_normal((N, d)), rng.standard_normal(d)
+    chance = 1 / (1 + np.exp(-A @ (3 * w / np.linalg.norm(w))))
+    return A, np.where(rng.random(N) < chance, 1.0, -1.0)
+
+
+def synthetic_regression(N: int, d: int, rng: Seedable = 0, noise: float = 1.0) -> Labelled:
+    """a_i ~ N(0, I), y_i = a_i'w + noise N(0, 1), w of length 1 in a uniform direction."""
+    _shape(N, d)
+    if not (noise >= 0 and np.isfinite(noise)):
+        raise ValueError(f"noise is {noise}; give a finite standard deviation, at least 0")
+    rng = generator(rng)
+    A, w = rng.standard_normal((N, d)), rng.standard_normal(d)
+    return A, A @ (w / np.linalg.norm(w)) + noise * rng.standard_normal(N)
