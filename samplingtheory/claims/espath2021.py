@@ -87,7 +87,7 @@ distance = Claim(
     tight=tuple(axis(q, e, w) for q in (0.1, 0.01) for e in NOISES for w in (0, 1)),
     generic=(_tree(0.5), _tree(2.0)),
     real=(lambda: case("breast_cancer (logistic), eps = 0.9", real("breast_cancer"), Ahead(NormTest(0.9)),
-                       np.zeros(30), Bet(10, 200), 1.81),),
+                       np.zeros(30), Bet(20, 1000), 1.81),),
     broken={"step": tuple(axis(0.1, e, 1, used=2.2) for e in NOISES),
             "test": tuple(axis(0.1, e, 1, noise=1.5 * (1 + e) - 1) for e in NOISES)},
 )

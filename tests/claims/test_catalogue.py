@@ -26,7 +26,7 @@ from samplingtheory.claims.catalogue import catalogue
 from samplingtheory.evidence.exact import Recursion
 from samplingtheory.problems.oracles import Oracle, TwoPoint
 from samplingtheory.problems.quadratic import Quadratic
-from samplingtheory.run import EVERY
+from samplingtheory.run import EVERY, run
 from samplingtheory.seeds import child
 
 BY_ID = {c.id: c for c in catalogue}
@@ -147,6 +147,14 @@ def test_sharp_rate_numbers():
     e = collect(strongly_convex.sharp_one_step, beyond)
     assert round(e.value * strongly_convex.sharp_rate(beyond.symbols), 6) == 0.957572
     assert round(strongly_convex.sharp_rate(beyond.symbols), 6) == 0.950259
+
+
+def test_samples_spent_on_the_first_example():
+    """Mean cumulative samples over k = 0..20: 28.6 (norm) and 51.8 (inner product tests); error level 1e-6."""
+    for criterion, expected in ((espath2021.NormTest(0.5), 28.6), (espath2021.augmented(0.5), 51.8)):
+        case = espath2021.example(0.5, criterion, None, "x")
+        n = run(case.problem, case.method, case.sizing, case.x0, 21, replicates=4000, rng=0, record=("n",))["n"].sum(0)
+        assert abs(n.mean() - expected) <= 5 * n.std() / math.sqrt(len(n)) + 0.05
 
 
 def test_convex_numbers():

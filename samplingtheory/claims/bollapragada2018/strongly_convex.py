@@ -59,8 +59,8 @@ strongly_convex_step = Claim(
                     np.full(5, 1e4), Bet(20, 1000), 1.25)),
     generic=(logistic_tree(0.5, Enumerate(4)), logistic_tree(2.0, Enumerate(4)),
              sgd_case("Gaussian, condition 10", STRETCHED, Ahead(NormTest(0.5)), np.ones(5), Bet(20, 1000), 1.25)),
-    real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(10, 200)),
-          on_data("digits", AugmentedInnerProductTest(0.9, 5.84), 35.9156, Bet(5, 100))),
+    real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(20, 1000)),
+          on_data("digits", AugmentedInnerProductTest(0.9, 5.84), 35.9156, Bet(20, 500))),
     broken={
         "step": (sgd_case("step 2.2/(LM), M = 2.81", four_atoms(0.9, 1.0), ONE, [1.0, 0.5], Enumerate(2), 2.81,
                           used=2.2 / 2.81),),
@@ -85,7 +85,7 @@ strongly_convex = Claim(
     generic=(logistic_tree(0.5, Enumerate(4)), logistic_tree(2.0, Enumerate(4)),
              sgd_case("Gaussian, condition 10, every start", STRETCHED, Ahead(NormTest(0.5), integer=False), np.ones(5),
                       Recursion(200, everywhere=True), 1.25)),
-    real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(10, 200)),),
+    real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(20, 1000)),),
     broken={
         "step": (_steep_start(),),
         "test": (sgd_case("noise of twice the variance allowed", four_atoms(0.9 * 2**0.5, 2**0.5), ONE, [1.0, 0.5],
