@@ -19,6 +19,8 @@ from .criteria import (
     InnerProductTest,
     NormTest,
     OrthogonalityTest,
+    StepInnerProductTest,
+    StepNormTest,
     debiased,
     smallest,
     whole,
@@ -26,7 +28,7 @@ from .criteria import (
 from .methods import SGD, Backtracking
 from .moments import Moments, moments
 from .run import EVERY, Trace, View, run
-from .sizing import Ahead, Behind, Fixed, Geometric, Safeguard
+from .sizing import Ahead, Behind, Fixed, Geometric, Pilot, Safeguard, SameBatch
 from .verify import verify  # eagerly: a later import of the submodule would put the module in the function's place
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
     "EVERY", "SGD", "Ahead", "AugmentedInnerProductTest", "Backtracking", "Behind", "Debiased", "Fixed", "Geometric",
-    "InnerProductTest", "Moments", "NormTest", "OrthogonalityTest", "Safeguard", "Trace", "View", "catalogue",
+    "InnerProductTest", "Moments", "NormTest", "OrthogonalityTest", "Pilot", "Safeguard", "SameBatch", "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue",
     "check_problem", "debiased", "moments", "run", "smallest", "verify", "whole",
 ]
 

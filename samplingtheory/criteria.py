@@ -173,3 +173,75 @@ class Debiased:
 
     def __call__(self, m: Moments) -> Array:
         return self.criterion(debiased(m))
+
+
+STEPS = ("expected", "realised", "mapping")
+
+
+def _first(m: Any, passes: Callable[[Any], Array], what: str) -> Array:
+    """Smallest n in 1..N whose exact complete step passes; enumeration, so for small N only."""
+    if math.isinf(m.population):
+        raise ValueError(f"{what} enumerates sizes up to N; with replacement there is no N: use step='mapping'")
+    R, N = len(m.signal), int(m.population)
+    size = np.full(R, float(N))
+    waiting = np.ones(R, dtype=bool)
+    for n in range(1, N):
+        good = waiting & passes(m.step(np.full(R, float(n))))
+        size[good], waiting = n, waiting & ~good
+        if not waiting.any():
+            break
+    return size
+
+
+def _check_step(step: str) -> None:
+    if step not in STEPS:
+        raise ValueError(f"step is {step!r}; compare with one of {', '.join(map(repr, STEPS))}")
+
+
+@dataclass(frozen=True)
+class StepNormTest:
+    """V <= (xi / alpha^2) |step|^2: the norm test on the complete step, in the spirit of Xie et al. (2024).
+
+    step  'expected'  |E x+ - x|^2 (condition N1)      'realised'  E|x+ - x|^2 (N2; vacuous for xi >= 1)
+          'mapping'   |xhat - x|^2, xhat the step of the exact gradient (N3): closed form, any N; on a batch
+                      the realised step, which estimates N2. xi < 1: implies N1 with xi/(1 - sqrt xi)^2.
+    With h = 0 the first and the last are the norm test with eps^2 = xi. Reads `m.step` or `m.mapping`.
+    """
+
+    xi: Any
+    step: str = "expected"
+
+    def __post_init__(self) -> None:
+        _positive("xi", self.xi)
+        _check_step(self.step)
+
+    def __call__(self, m: Any) -> Array:
+        if self.step == "mapping":
+            return smallest(m.total, m.mapping, np.sqrt(self.xi), m.population)
+        column = "m" if self.step == "expected" else "E2"
+        return _first(m, lambda s: s.alpha**2 * s.V <= self.xi * getattr(s, column) * SLACK, "StepNormTest")
+
+
+@dataclass(frozen=True)
+class StepInnerProductTest:
+    """C <= (eta / (2 alpha)) E|x+ - x|^2, C = -E<g - grad f, x+ - x>: the error that survives the prox.
+
+    step  'realised'  E|x+ - x|^2 (condition M, the weakest)    'expected'  |E x+ - x|^2 (I1 with xi = eta/2)
+    In the spirit of Xie et al. (2024); with h = 0, M is the norm test with eps^2 = eta/(2 - eta).
+    """
+
+    eta: Any
+    step: str = "realised"
+
+    def __post_init__(self) -> None:
+        _positive("eta", self.eta)
+        _check_step(self.step)
+        if self.step == "mapping":
+            raise ValueError("the inner product condition has no closed 'mapping' form; use StepNormTest")
+
+    def __call__(self, m: Any) -> Array:
+        column = "m" if self.step == "expected" else "E2"
+        return _first(m, lambda s: 2 * s.alpha * s.C <= self.eta * getattr(s, column) * SLACK, "StepInnerProductTest")
+
+
+SLACK = 1 + 1e-12  # as in `whole`: an oracle that meets its test with equality passes

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .moments import Array, Moments, dot
+from .moments import Array, dot
 from .problems.base import EVERY, Batch, Chance, Every, Problem, follow, take
 from .seeds import Seedable, generator
+from .steps import AtBatch, AtPoint
 
 __all__ = ["EVERY", "Step", "Trace", "View", "run"]
 
@@ -26,18 +27,28 @@ class View:
     rng: Chance
 
     @cached_property
-    def law(self) -> Moments:
-        """Exact moments of one sample gradient at the points."""
-        return self.problem.law(self.state.x)
+    def law(self) -> Any:
+        """Exact moments of one sample gradient at the points, and of the complete step (`step`, `mapping`)."""
+        return AtPoint(self.problem.law(self.state.x), self.problem, self.method, self.state)
 
-    def draw(self, n: Array) -> Batch:
-        return self.problem.draw(self.state.x, n, self.rng)
+    def seen(self, batch: Batch) -> Any:
+        """A batch's own moments, as a practical test sees them, bound to the step that it makes."""
+        return AtBatch(batch, self.method, self.state)
+
+    def draw(self, n: Array, batch: Batch | None = None) -> Batch:
+        """Fresh batches of n[r] samples; given a batch, each of its rows extended to n[row]."""
+        if batch is None:
+            return self.problem.draw(self.state.x, n, self.rng)
+        if batch.counts is None:
+            raise ValueError(f"{type(self.problem).__name__} cannot extend a batch; use a finite sum with a table of "
+                             "components, or a sizing that draws once")
+        return self.problem.draw(self.state.x, n, self.rng, batch=batch)  # type: ignore[call-arg]
 
     def after(self, batch: Batch) -> Any:
         """The method's state after the step that `batch` would cause."""
         return self.method.step(take(self.state, batch.parent), batch)
 
-    def at(self, parent: Array) -> View:
+    def at(self, parent: Array | None) -> View:
         return View(self.problem, self.method, take(self.state, parent), self.rng)
 
 

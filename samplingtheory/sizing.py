@@ -7,7 +7,7 @@ next one (what is run). A rule returns the batch that steps, and its own state, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,7 +27,9 @@ class View(Protocol):
 
     @property
     def law(self) -> Moments: ...
-    def draw(self, n: Array) -> Batch: ...
+    def seen(self, batch: Batch) -> Moments: ...
+    def draw(self, n: Array, batch: Batch | None = None) -> Batch: ...
+    def at(self, parent: Array | None) -> View: ...
     def after(self, batch: Batch) -> Any: ...
 
 
@@ -86,7 +88,7 @@ class Behind:
         cap = min(self.cap, view.problem.population)
         batch = view.draw(np.minimum(state.n, cap))
         n = follow(state.n, batch.parent)
-        asked = whole(self.criterion(batch.moments), self.least, cap)
+        asked = whole(self.criterion(view.seen(batch)), self.least, cap)
         return batch, Sizes(np.maximum(n, asked) if self.monotone else asked)
 
 
@@ -129,9 +131,95 @@ class Safeguard:
         past = np.concatenate([past[:, 1:], g[:, None, :]], axis=1)
         average = past.mean(axis=1)
         noisy = (unchanged >= self.r) & (dot(average, average) < self.gamma**2 * dot(g, g))
-        m = batch.moments.toward(np.where(noisy[:, None], average, g)) if noisy.any() else batch.moments
+        m = batch.moments.toward(np.where(noisy[:, None], average, g)) if noisy.any() else view.seen(batch)
         asked = np.maximum(n, whole(self.criterion(m), 1, cap))
         return batch, History(asked, np.where(asked > n, 0, unchanged), past)
+
+
+def _check_growth(grow: float | None) -> None:
+    if grow is not None and not (grow > 1 and math.isfinite(grow)):
+        raise ValueError(f"grow is {grow}; need a factor above 1, or None for the size that the test asks for")
+
+
+def _larger(n: Array, asked: Array, grow: float | None, cap: float) -> Array:
+    """The size after a failed test: what it asks for, or `grow` times n; always more than n, at most `cap`."""
+    return np.minimum(np.maximum(asked if grow is None else np.ceil(grow * n), n + 1), cap)
+
+
+@dataclass(frozen=True)
+class SameBatch:
+    """The batch that is tested makes the step: a stopping time, so the step is biased.
+
+    on_fail      'extend' keeps the failed samples, 'redraw' replaces them
+    corrections  failed tests that lead to a larger batch: 1, or math.inf (until accepted)
+    grow         None: the size that the failed test asks for; a factor: that many times larger
+    """
+
+    criterion: Criterion
+    start: float = 2
+    on_fail: str = "extend"
+    corrections: float = math.inf
+    grow: float | None = None
+    monotone: bool = True
+    cap: float = CAP
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.start, self.cap)
+        _check_growth(self.grow)
+        if self.on_fail not in ("extend", "redraw"):
+            raise ValueError(f"on_fail is {self.on_fail!r}; need 'extend' or 'redraw'")
+
+    def init(self, R: int) -> Sizes:
+        return Sizes(np.full(R, float(self.start)))
+
+    def batch(self, state: Sizes, view: View) -> tuple[Batch, Sizes]:
+        cap = min(self.cap, view.problem.population)
+        batch, corrected = view.draw(np.minimum(state.n, cap)), 0
+        while corrected < self.corrections:
+            n = np.asarray(batch.moments.n)
+            asked = whole(self.criterion(view.seen(batch)), 1, cap)
+            failed = (asked > n) & (n < cap)
+            if not failed.any():
+                break
+            held = batch if self.on_fail == "extend" else batch.without(failed)
+            batch = view.draw(np.where(failed, _larger(n, asked, self.grow, cap), n), held)
+            corrected += 1
+        n = np.asarray(batch.moments.n)
+        return batch, Sizes(n if self.monotone else np.full(len(n), float(self.start)))
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """An independent batch of m samples decides the size of a fresh one, which steps: unbiased.
+
+    grow  None: the size that the pilot's test asks for; a factor: m if the pilot passes, else that many times m.
+    """
+
+    criterion: Criterion
+    m: float = 2
+    grow: float | None = None
+    cap: float = CAP
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.m, self.cap)
+        _check_growth(self.grow)
+
+    def init(self, R: int) -> None:
+        return None
+
+    def batch(self, state: None, view: View) -> tuple[Batch, None]:
+        cap = min(self.cap, view.problem.population)
+        m = min(float(self.m), cap)
+        pilot = view.draw(np.full(len(view.state.x), m))
+        asked = whole(self.criterion(view.seen(pilot)), 1, cap)
+        if self.grow is not None:
+            asked = np.where(asked > m, _larger(np.full(len(asked), m), asked, self.grow, cap), m)
+        batch = view.at(pilot.parent).draw(asked)
+        drawn = np.asarray(batch.drawn) + m
+        if batch.parent is None or pilot.parent is None:
+            return replace(batch, drawn=drawn), None
+        parent, weight = pilot.parent[batch.parent], follow(pilot.weight, batch.parent) * batch.weight
+        return replace(batch, drawn=drawn, parent=parent, weight=weight), None
 
 
 @dataclass(frozen=True)

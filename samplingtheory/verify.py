@@ -155,12 +155,11 @@ def _run(todo: Sequence[Claim], ours: set[str], level: str, seed: int, jobs: int
 
 def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Verdict]:
     from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed")  # said better on Ctrl-C
+    warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)")  # said better on Ctrl-C
     with _uninterrupted():
         results = parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids)
     try:
@@ -169,9 +168,8 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
     except BrokenProcessPool as error:
         reason = " ".join(str(error).split())[:160]
         raise UserError(f"a worker process died, out of memory perhaps ({reason}); try --jobs 1") from None
-    except (KeyboardInterrupt, GeneratorExit):
-        get_reusable_executor().shutdown(wait=False, kill_workers=True)
-        raise
+    finally:
+        results.close()  # kills the workers, if there is work left
 
 
 @contextmanager

@@ -33,7 +33,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
         ["verify", "bollapragada2018/decomposition"]),
     "min for max in the augmented test": (
         "criteria.py", "return np.maximum(InnerProductTest(", "return np.minimum(InnerProductTest(",
-        ["verify", "espath2021/optimal-split"]),
+        CRITERIA),
     "step 1/L": ("claims/common.py", "alpha=1 / (L * growth) if alpha is None", "alpha=1 / L if alpha is None",
                  ["verify", "bollapragada2018/one-step"]),
     "along and across exchanged": ("criteria.py", "return smallest(m.along, m.signal, self.theta",

@@ -32,6 +32,10 @@ class SGD:
     def init(self, x: Array) -> SGDState:
         return SGDState(x)
 
+    def mapping(self, x: Array, g: Array) -> Array:
+        """The gradient mapping (x - x+)/alpha, here g itself."""
+        return g
+
     def step(self, state: SGDState, batch: Batch) -> SGDState:
         return SGDState(state.x - exact(self.alpha, state.x) * batch.moments.mean)
 

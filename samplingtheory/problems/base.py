@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -41,6 +41,7 @@ class Batch:
     parent   row of the point it was drawn at (None: batch r belongs to replicate r)
     weight   conditional probability of the batch given its parent (None: it was drawn at random)
     value    y (E, d) -> F_S(y) - F_S(x), in a form that does not cancel; None where no function is known
+    counts   how often each atom of a finite support is held, (E, A): what a larger batch extends
     """
 
     moments: Any
@@ -48,6 +49,13 @@ class Batch:
     parent: Array | None = None
     weight: Array | None = None
     value: Callable[[Array], Array] | None = field(default=None, repr=False)
+    counts: Array | None = field(default=None, repr=False)
+
+    def without(self, rows: Array) -> Batch:
+        """The same batches with those of `rows` emptied: extending them then draws afresh."""
+        if self.counts is None:
+            raise ValueError("only batches of a finite support can be extended or redrawn in place")
+        return replace(self, counts=np.where(rows[:, None], 0, self.counts))
 
 
 @runtime_checkable
@@ -56,7 +64,8 @@ class Problem(Protocol):
 
     constants   `Constants`                gap(x)      F(x) - F*, never a difference of two large values
     population  N without replacement, else inf        gap_error   error of gap(x) that the minimiser causes
-    law(x)      exact `Moments`            draw(x, n, rng) -> `Batch`, n (R,) whole, one size a replicate
+    law(x)      exact `Moments`            draw(x, n, rng) -> `Batch`, n (R,) whole, one size a replicate;
+    finite supports also take batch=, a batch to extend to n (one size a row of it)
     """
 
     constants: Constants

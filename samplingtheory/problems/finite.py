@@ -81,7 +81,7 @@ def enumerate_batches(
         sizes.append(np.full(len(rows) * len(counts), float(size)))
     parent, counts, size = np.concatenate(parents), np.concatenate(tables), np.concatenate(sizes)
     m = counted(atoms[parent], counts, size, population)
-    return Batch(m, size, parent, np.concatenate(weights), value(parent, counts) if value else None)
+    return Batch(m, size, parent, np.concatenate(weights), value(parent, counts) if value else None, counts)
 
 
 def draw_counts(n: Array, N: int, rng: np.random.Generator, replace: bool) -> Array:
@@ -115,16 +115,74 @@ def exact_law(atoms: Array, probabilities: Array, population: float) -> Weighted
 
 
 def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, rng: Chance,
-               value: Callable[[Array | None, Array], Callable[[Array], Array]] | None = None) -> Batch:
-    """A batch of n[r] components at every point, or every batch; `value(parent, counts)` -> F_S differences."""
+               value: Callable[[Array | None, Array], Callable[[Array], Array]] | None = None,
+               batch: Batch | None = None) -> Batch:
+    """A batch of n[r] components at every point, or every batch; `value(parent, counts)` -> F_S differences.
+
+    With `batch`, each of its rows is extended to n[row] components; rows that are large enough stay.
+    """
     n = least_size(n, population)
+    if batch is not None:
+        return extend(atoms, probabilities, n, population, rng, batch, value)
     if isinstance(rng, Every):
         return enumerate_batches(atoms, probabilities, n, population, value)
     if math.isinf(population):
         counts = draw_atoms(n, probabilities, rng)
     else:
         counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
-    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None)
+    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
+                 counts=counts)
+
+
+def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng: Chance, batch: Batch,
+           value: Callable[[Array | None, Array], Callable[[Array], Array]] | None = None) -> Batch:
+    """Batches grown to n components: every completion with its probability, or one at random."""
+    if batch.counts is None:
+        raise ValueError("this batch does not say which components it holds, so it cannot be extended")
+    held = np.asarray(batch.counts).astype(int)
+    more = (n - held.sum(1)).astype(int)
+    without = not math.isinf(population)
+    if isinstance(rng, Every):
+        row, added, weight = _completions(held, more, probabilities, population)
+        parent = batch.parent[row] if batch.parent is not None else row
+        weight = batch.weight[row] * weight if batch.weight is not None else weight
+    else:
+        row, parent, weight = np.arange(len(held)), batch.parent, batch.weight
+        if without:  # the lowest random keys among those not held
+            keys = np.where(held > 0, np.inf, rng.random(held.shape))
+            added = (keys.argsort(axis=1, kind="stable").argsort(axis=1) < more[:, None]).astype(int)
+        else:
+            added = draw_atoms(np.maximum(more, 0), probabilities, rng).astype(int)
+    counts = held[row] + added
+    m = counted(atoms if parent is None else atoms[parent], counts, n[row], population)
+    drawn = np.asarray(batch.drawn)[row] + np.maximum(more, 0)[row]
+    return Batch(m, drawn, parent, weight, value(parent, counts) if value else None, counts)
+
+
+def _completions(held: Array, more: Array, probabilities: Array, population: float) -> tuple[Array, Array, Array]:
+    """Rows of `held`, added counts and conditional weights of every way to add more[row] components."""
+    without, A = not math.isinf(population), held.shape[1]
+    rows, tables, weights = [], [], []
+    for size, extra in {(int(a), int(b)) for a, b in zip(held.sum(1), more, strict=True)}:
+        chosen = np.flatnonzero((held.sum(1) == size) & (more == extra))
+        free = A - size if without else A
+        equal = np.full(free, Fraction(1, free), dtype=object) if free else np.zeros(0)
+        p = probabilities if not without else equal if probabilities.dtype == object else equal.astype(float)
+        if extra <= 0:
+            table, w = np.zeros((1, free), dtype=int), np.ones(1, dtype=probabilities.dtype)
+        else:
+            table, w = batches(free, extra, p, free if without else math.inf)
+        added = np.zeros((len(chosen), len(table), A), dtype=int)
+        if without:  # columns of the components that a row does not hold, in order
+            columns = np.argsort(held[chosen] > 0, axis=1, kind="stable")[:, :free]
+            np.put_along_axis(added, np.broadcast_to(columns[:, None, :], (len(chosen), len(table), free)),
+                              np.broadcast_to(table, (len(chosen), *table.shape)), axis=2)
+        else:
+            added += table
+        rows.append(np.repeat(chosen, len(table)))
+        tables.append(added.reshape(-1, A))
+        weights.append(np.tile(w, len(chosen)))
+    return np.concatenate(rows), np.concatenate(tables), np.concatenate(weights)
 
 
 class FiniteSum:
@@ -150,5 +208,5 @@ class FiniteSum:
     def law(self, x: Array) -> Weighted:
         return exact_law(self._gradients(x), self.probabilities, self.population)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
-        return draw_batch(self._gradients(x), self.probabilities, n, self.population, rng)
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
+        return draw_batch(self._gradients(x), self.probabilities, n, self.population, rng, batch=batch)

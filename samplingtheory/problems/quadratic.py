@@ -211,9 +211,9 @@ class QuadraticSum(Quadratic):
     def law(self, x: Array) -> Weighted:
         return exact_law(self._gradients(x), self.probabilities, self.population)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
         return draw_batch(self._gradients(x), self.probabilities, n, self.population, rng,
-                          lambda parent, counts: self._value(follow(x, parent), counts))
+                          lambda parent, counts: self._value(follow(x, parent), counts), batch)
 
     def _value(self, x: Array, counts: Array) -> Any:
         def difference(y: Array) -> Array:

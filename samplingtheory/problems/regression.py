@@ -109,14 +109,9 @@ class LogisticRegression(LinearModel):
         return Constants(L, self.ridge, x, float(np.linalg.norm(g))), g, Divergence(self.data.A @ x), curvature
 
     def _newton(self) -> tuple[Array, Any, float]:
-        """Damped Newton steps t = log(1 + beta)/beta, beta = max_i |a_i'p|: F decreases at every one.
-
-        Along p, F'' grows at most like e^(beta t), so F(x + t p) - F(x) <= -lambda^2 (t - (e^(beta t) - 1 -
-        beta t)/beta^2), least at this t; beta -> 0 is quadratic. Returns the point, a Cholesky factor of the
-        Hessian there and a lower bound of its least eigenvalue.
-        """
+        """Newton's method from 0: the point, a Cholesky factor of the Hessian there, its least eigenvalue (low)."""
         A, x, z = self.data.A, np.zeros(self.dim), np.zeros(self.size)
-        trouble = "Newton's method did not converge (separable data or dependent columns?); give ridge > 0"
+        trouble = "Newton's method did not converge (separable data or dependent columns?); give a larger ridge"
         for _ in range(200):
             s = self.slope(z.copy(), self.y)
             H = self._hessian(s)
@@ -124,14 +119,28 @@ class LogisticRegression(LinearModel):
                 factor = cho_factor(H)
             except LinAlgError:
                 raise ValueError(trouble) from None
-            p = -cho_solve(factor, s @ A / self.size + self.ridge * x)
+            g = s @ A / self.size + self.ridge * x
+            p = -cho_solve(factor, g)
             dz = A @ p
-            beta = float(np.abs(dz).max())
-            if beta < 1e-9 and np.isfinite(p).all():
+            if np.abs(dz).max() < 1e-9 * max(1.0, np.abs(z).max()):
                 return x + p, factor, float(np.linalg.eigvalsh(H)[0]) / (1 + 1e-6)
-            t = math.log1p(beta) / beta
+            t = self._step(x, z, p, dz, g @ p)
             x, z = x + t * p, z + t * dz
         raise ValueError(trouble)
+
+    def _step(self, x: Array, z: Array, p: Array, dz: Array, slope: float) -> float:
+        """The first of 1, 1/2, ... that lowers F by t |slope|/4, but never below log(1 + beta)/beta.
+
+        beta = max_i |a_i'p|. Along p, F'' grows at most like e^(beta t), so F falls for certain at that t.
+        """
+        beta = float(np.abs(dz).max())
+        t, least = 1.0, math.log1p(beta) / beta
+        while t > least:
+            rises = self.difference(z, self.y, t * dz).mean() + self.ridge * t * dot(x + t / 2 * p, p)
+            if rises <= t * slope / 4:
+                return t
+            t /= 2
+        return least
 
     def _hessian(self, s: Array) -> Array:
         """A' diag(|s| (1 - |s|)) A / N + ridge I, by row blocks."""

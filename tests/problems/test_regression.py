@@ -6,13 +6,14 @@ Seeds are fixed. Random assertions name their error level and have a control tha
 import math
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 from scipy.optimize import check_grad
 from scipy.stats import chisquare, norm
@@ -68,8 +69,7 @@ def test_every_part_agrees_with_every_other(make, options):
 @BOTH
 def test_a_wrong_constant_and_a_wrong_variance_are_found(make):
     problem, other = make(), make()
-    wrong_L = problem.constants.__class__(problem.constants.L * 0.4, problem.constants.mu, problem.constants.minimiser)
-    problem.__dict__["constants"] = wrong_L
+    problem.__dict__["constants"] = replace(problem.constants, L=0.4 * problem.constants.L)
     other.population = math.inf  # claims draws with replacement, makes them without
     assert "L" in {f.check for f in check_problem(problem) if not f.passed}
     assert {f.check for f in check_problem(other) if not f.passed} & {"draw error", "atoms", "every batch"}
@@ -127,10 +127,11 @@ def test_all_row_strategies_equal_the_table(make, sizes, d, dense, monkeypatch):
     direction, n = points(problem, len(sizes), 5), np.array(sizes, float)
     for parts in three_ways(problem.data, lists):
         m = problem._moments(parts, x, size=n, scale=n / np.maximum(n - 1, 1), n=n, dof=n - 1)
+        for r, index in enumerate(lists):
+            assert_moments(m, moments(table_of(problem, x[r], index)), r)
         turned = m.toward(direction)
         for r, index in enumerate(lists):
             g = table_of(problem, x[r], index)
-            assert_moments(m, moments(g), r)
             assert_moments(turned, moments(g, direction=direction[r]), r)
         value = problem._value(parts, x, n)(x + direction)
         one = [objective(type(problem)(problem.data.A[i], problem.y[i], problem.ridge), x[r] + direction[r])
@@ -141,17 +142,21 @@ def test_all_row_strategies_equal_the_table(make, sizes, d, dense, monkeypatch):
 
 @BOTH
 def test_parts_change_nothing(make, monkeypatch):
-    problem = make(40, 3)
+    problem = make(40, 33)
     x, n = points(problem, 30), np.arange(2.0, 32)
     whole = problem.draw(x, n, np.random.default_rng(3)).moments
+    along, counts = problem.law(x).along, whole.parts[0][1].counts
     monkeypatch.setattr(rows, "BLOCK", 100)  # two replicates a part, blocks of a few rows
-    parts = whole.parts[0][1].counts
-    cut = [(slice(r, r + 2), rows.Table(problem.data, parts[r:r + 2])) for r in range(0, 30, 2)]
-    other = problem._moments(cut, x, size=n, scale=n / (n - 1), n=n, dof=n - 1)
-    for field in FIELDS:
-        np.testing.assert_allclose(getattr(other, field), getattr(whole, field), rtol=1e-13)
-    np.testing.assert_allclose(problem.law(x).along, make(40, 3).law(x).along, rtol=1e-13)
-    assert len(problem.law(x).parts) == 15
+    cut = [(slice(r, r + 2), rows.Table(problem.data, counts[r:r + 2])) for r in range(0, 30, 2)]
+    for room, kept in ((factored.ROOM, 15), (0, 0)):
+        monkeypatch.setattr(factored, "ROOM", room)
+        other = problem._moments(cut, x, size=n, scale=n / (n - 1), n=n, dof=n - 1)
+        for field in FIELDS:
+            np.testing.assert_allclose(getattr(other, field), getattr(whole, field), rtol=1e-12)
+        assert len(other._kept) == kept
+    law = problem.law(x)
+    np.testing.assert_allclose(law.along, along, rtol=1e-12)
+    assert len(law.parts) == 15
 
 
 @BOTH
@@ -181,21 +186,21 @@ def close_rows(make):
 
 
 @BOTH
-@pytest.mark.parametrize("n", [400, 350, 20])
+@pytest.mark.parametrize("n", [400, 350, 20, 900])
 def test_little_scatter_is_summed_in_centred_form(make, n, monkeypatch):
     problem = close_rows(make)
-    x = points(problem, 2)
-    m = problem.draw(x, np.full(2, float(n)), np.random.default_rng(5)).moments
-    part = m.parts[0][1]
-    true = []
-    for r in range(2):
-        index = np.arange(400) if n == 400 else part.members(r, part.project(x))[0]
-        true.append(moments(table_of(problem, x[r], index)))
-    for field in ("total", "along", "variances"):
-        np.testing.assert_allclose(getattr(m, field), [getattr(t, field) for t in true], rtol=1e-6)
-    monkeypatch.setattr(factored, "KEPT", 0.0)
-    raw = problem.draw(x, np.full(2, float(n)), np.random.default_rng(5)).moments
-    assert np.abs(raw.total / [t.total for t in true] - 1).max() > 1e-4  # the subtraction alone fails
+    x, rng, R = points(problem, 3), np.random.default_rng(5), 3
+    lists = [rng.permutation(400)[:n] if n <= 400 else rng.integers(400, size=n) for _ in range(R)]
+    true = [moments(table_of(problem, x[r], lists[r])) for r in range(R)]
+    sizes = np.full(R, float(n))
+    for parts in three_ways(problem.data, lists):
+        def found(parts=parts):
+            return problem._moments(parts, x, size=sizes, scale=n / (n - 1), n=sizes, dof=sizes - 1)
+        for field in ("total", "along", "variances"):
+            np.testing.assert_allclose(getattr(found(), field), [getattr(t, field) for t in true], rtol=1e-6)
+        with monkeypatch.context() as patch:
+            patch.setattr(factored, "KEPT", 0.0)
+            assert np.abs(found().total / [t.total for t in true] - 1).max() > 1e-4  # the subtraction alone fails
 
 
 @BOTH
@@ -231,9 +236,9 @@ def test_enumeration_has_mean_and_variance_of_the_law(make, replace, n):
 
 
 REGIMES = {  # name: N, replace, mean size, and what the draw is made of
-    "dense": (30, False, 12, rows.Table), "sparse": (90, False, 6, rows.Lists), "choice": (1200, False, 400, rows.Table),
-    "choice lists": (1300, False, 290, rows.Lists), "counts": (30, True, 40, rows.Table),
-    "indices": (90, True, 6, rows.Lists),
+    "dense": (30, False, 12, rows.Table), "sparse": (90, False, 6, rows.Lists),
+    "choice": (1200, False, 400, rows.Table), "choice lists": (1300, False, 290, rows.Lists),
+    "counts": (30, True, 40, rows.Table), "indices": (90, True, 6, rows.Lists),
 }
 
 
@@ -274,7 +279,8 @@ def test_subsets_are_uniform(short, monkeypatch):
     cells = list(combinations(range(5), 2))
     seen = subsets_of(rows.subset_table(np.full(R, 2), 5, rng))
     assert chisquare([seen[c] for c in cells]).pvalue > RISK
-    listed = Counter(tuple(sorted(pair)) for pair in rows.subset_lists(np.full(R, 2), 5, rng).reshape(R, 2).tolist())
+    pairs = rows.subset_lists(np.full(R, 2), 5, rng).reshape(R, 2)
+    listed = Counter(tuple(sorted(pair)) for pair in pairs.tolist())
     assert chisquare([listed[c] for c in cells]).pvalue > RISK
     tilted = rows.subset_table(np.full(R, 2), 5, rng)
     tilted[: R // 10] = [True, True, False, False, False]
@@ -298,7 +304,7 @@ class EqualKeys:
 
     def integers(self, low, high, size, dtype):
         self.calls += 1
-        return np.zeros(size, dtype) if self.calls == 1 else self.rng.integers(low, high, size=size, dtype=dtype)
+        return (0 if self.calls == 1 else 1) * self.rng.integers(low, high, size=size, dtype=dtype)
 
 
 def test_tied_keys_are_drawn_again():
@@ -331,10 +337,15 @@ def softplus(t):
 
 
 arguments = some.floats(-45, 45)
-deltas = some.one_of(some.floats(-0.3, 0.3), some.floats(-5, 5), some.floats(-900, 900)).filter(lambda t: abs(t) > 1e-30)
+deltas = some.one_of(*(some.floats(-b, b) for b in (0.3, 5, 900))).filter(lambda t: abs(t) > 1e-30)
 
 
 @given(arguments, deltas)
+@example(30.0, -800.0)
+@example(-30.0, 800.0)
+@example(-1.0, 720.0)
+@example(2.0, 1e5)
+@example(700.0, -1000.0)
 def test_divergence_and_rise_of_softplus_against_150_digits(a, delta):
     with localcontext() as context:
         context.prec = 150
@@ -375,7 +386,7 @@ def test_least_squares_gap_against_fractions(ridge):
         z = np.array([Fraction(v) for v in x]) - star
         true = z @ H @ z / 2
         error = abs(Fraction(float(problem.gap(x[None])[0])) - true)
-        assert error <= Fraction(problem.gap_error) + true / 10**12
+        assert error <= Fraction(problem.gap_error) + true / 10**12 + Fraction(1e-18 * distance)  # extended
     z = np.array([Fraction(v) for v in problem.constants.minimiser]) - star
     assert z @ H @ z / 2 <= problem.gap_error * 1.01  # F(minimiser) - F* is what gap_error says
 
@@ -400,7 +411,7 @@ def test_logistic_gap_against_decimals(ridge):
             x = problem.constants.minimiser + distance
             true = F(Decimal(float(x[0]))) - low
             error = abs(Decimal(float(problem.gap(x[None])[0])) - true)
-            assert error <= Decimal(problem.gap_error) + true * Decimal("1e-12")
+            assert error <= Decimal(problem.gap_error) + true * Decimal("1e-12") + Decimal(1e-18 * distance)
         assert F(Decimal(float(problem.constants.minimiser[0]))) - low <= Decimal(problem.gap_error) * 2
 
 
@@ -428,7 +439,8 @@ def test_constants_bound_the_curvature_everywhere(make):
         eigenvalues = np.linalg.eigvalsh((A * weights[:, None]).T @ A / 60 + problem.ridge * np.eye(4))
         assert problem.constants.mu <= eigenvalues[0] and eigenvalues[-1] <= problem.constants.L
     if make is least:
-        np.testing.assert_allclose([problem.constants.mu, problem.constants.L], eigenvalues[[0, -1]], rtol=1e-11)
+        found = problem.constants.mu, problem.constants.L
+        np.testing.assert_allclose(found, eigenvalues[[0, -1]], rtol=1e-11)
 
 
 @BOTH
@@ -447,15 +459,19 @@ def test_minimisers_of_scikit_learn():
     p, q = least(80, 6, ridge=0.3), logistic(80, 6, ridge=0.02)
     ridge = Ridge(alpha=80 * 0.3, fit_intercept=False, solver="cholesky").fit(p.data.A, p.y)
     np.testing.assert_allclose(p.constants.minimiser, ridge.coef_, rtol=1e-12)
-    fit = Logistic(C=1 / (80 * 0.02), fit_intercept=False, solver="newton-cholesky", tol=1e-12).fit(q.data.A, q.y)
+    model = Logistic(C=1 / (80 * 0.02), fit_intercept=False, solver="newton-cholesky", tol=1e-12)
+    fit = model.fit(q.data.A, q.y)
     np.testing.assert_allclose(q.constants.minimiser, fit.coef_[0], rtol=1e-7)
 
 
-def test_newton_from_badly_scaled_data():
-    rng = np.random.default_rng(0)
-    A = rng.standard_normal((100, 3)) * np.array([1e-3, 1.0, 300.0])
-    problem = LogisticRegression(A, np.sign(A @ [500.0, 1.0, 0.01] + 0.5 * rng.standard_normal(100)), ridge=1e-9)
-    assert problem.constants.residual < 1e-13
+@pytest.mark.parametrize("seed", [77, 97, 123, 199, 205, 330])
+def test_newton_on_badly_scaled_data(seed):
+    """Rows of very different length, where undamped steps run in circles (199, 205, 330) or damping is slow."""
+    rng = np.random.default_rng(seed)
+    N, d = int(rng.integers(4, 12)), int(rng.integers(1, 3))
+    A = rng.standard_normal((N, d)) * 10 ** rng.uniform(-2, 2, (N, 1))
+    problem = LogisticRegression(A, np.sign(rng.standard_normal(N)), ridge=1e-6)
+    assert problem.constants.residual < 1e-15 * problem.constants.L
 
 
 # ----------------------------------------------------------------------------------------- value, run, errors
@@ -513,9 +529,9 @@ def test_wrong_input_is_named():
         LeastSquares([[math.nan]], [1.0])
     with pytest.raises(ValueError, match="ridge is -1"):
         LeastSquares(A, np.ones(6), ridge=-1)
-    with pytest.raises(ValueError, match="linearly dependent.*ridge > 0"):
+    with pytest.raises(ValueError, match=r"linearly dependent.*ridge > 0"):
         _ = LeastSquares(np.column_stack([A, A[:, 0]]), np.ones(6)).constants
-    with pytest.raises(ValueError, match="did not converge.*ridge > 0"):
+    with pytest.raises(ValueError, match="did not converge .* give a larger ridge"):
         _ = LogisticRegression(A, np.sign(A @ [1.0, 2.0]), ridge=0.0).gap_error
     with pytest.raises(ValueError, match="Monte Carlo rng"):
         least(2000, 100).draw(np.zeros((101, 100)), np.full(101, 2.0), EVERY)
