@@ -25,7 +25,7 @@ from .criteria import (
     smallest,
     whole,
 )
-from .methods import SGD, Backtracking
+from .methods import SGD, Backtracking, ProximalGradient
 from .moments import Moments, moments
 from .run import EVERY, Trace, View, run
 from .sizing import Ahead, Behind, Fixed, Geometric, Pilot, Safeguard, SameBatch
@@ -44,7 +44,8 @@ _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
     "EVERY", "SGD", "Ahead", "AugmentedInnerProductTest", "Backtracking", "Behind", "Debiased", "Fixed", "Geometric",
-    "InnerProductTest", "Moments", "NormTest", "OrthogonalityTest", "Pilot", "Safeguard", "SameBatch", "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue",
+    "InnerProductTest", "Moments", "NormTest", "OrthogonalityTest", "Pilot",
+    "ProximalGradient", "Safeguard", "SameBatch", "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue",
     "check_problem", "debiased", "moments", "run", "smallest", "verify", "whole",
 ]
 

@@ -12,7 +12,7 @@ import numpy as np
 from .moments import Array, dot
 from .problems.base import EVERY, Batch, Chance, Every, Problem, follow, take
 from .seeds import Seedable, generator
-from .steps import AtBatch, AtPoint
+from .steps import AtBatch, AtPoint, StepMoments, step_moments
 
 __all__ = ["EVERY", "Step", "Trace", "View", "run"]
 
@@ -83,6 +83,15 @@ class Step:
             return np.where(noise <= 0, 0.0, noise / signal)
 
     @cached_property
+    def complete(self) -> StepMoments:
+        """Exact moments of the complete step, one row a point; EVERY only."""
+        return step_moments(self.view.method, self.before, self.view.law.mean, self.batch)
+
+    def of_step(self, name: str) -> Array:
+        """A field of `complete`, one row a batch."""
+        return follow(getattr(self.complete, name), self.batch.parent)
+
+    @cached_property
     def error(self) -> Array:
         """g - grad F, (E, d)."""
         return self.batch.moments.mean - self.law("mean")
@@ -114,6 +123,13 @@ STEPS: dict[str, Column] = {
     "error2": lambda s: dot(s.error, s.error),
     "rel_total": lambda s: s.relative("total"),
     "rel_along": lambda s: s.relative("along"),
+    "C": lambda s: s.of_step("C"),
+    "V": lambda s: s.of_step("V"),
+    "m": lambda s: s.of_step("m"),
+    "v": lambda s: s.of_step("v"),
+    "E2": lambda s: s.of_step("E2"),
+    "shadow": lambda s: s.of_step("shadow"),
+    "mhat": lambda s: s.view.method.alpha**2 * s.law("mapping"),
     "rel_across": lambda s: np.maximum(s.relative("total") - s.relative("along"), 0),
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,7 +159,7 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
     with parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)")  # said better on Ctrl-C
-    with _uninterrupted():
+    with _deferring_interrupts():
         results = parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids)
     try:
         for text in results:
@@ -173,16 +172,16 @@ def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Ve
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A terminal sends Ctrl-C to all processes; those started in here inherit deafness, the parent answers it."""
-    if threading.current_thread() is not threading.main_thread():
+def _deferring_interrupts() -> Iterator[None]:
+    """Ctrl-C waits, and processes started in here never see it: a terminal sends it to all, the parent answers."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(catalogue: str, id: str, level: str, seed: int) -> str:

@@ -13,7 +13,7 @@ from ..methods import SGD
 from ..problems.oracles import FourAtoms, Oracle, TwoPoint
 from ..problems.quadratic import GaussianQuadratic, Quadratic
 from ..sizing import Fixed, Geometric
-from .base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
+from .base import RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
 from .common import SMOOTH, STRONG, TEST, step_at_most, theory
 
 PAPER = "byrd2012"
@@ -117,4 +117,3 @@ geometric = Claim(
 )
 
 CLAIMS = (deterministic, unshrunk, geometric)
-_ = OURS

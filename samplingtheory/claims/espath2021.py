@@ -18,7 +18,7 @@ from ..problems.nonconvex import RandomHessian
 from ..problems.oracles import Oracle, TwoPoint
 from ..problems.quadratic import Quadratic
 from ..sizing import Ahead, Fixed
-from .base import OURS, RECONSTRUCTED, STATED, Case, Claim, Hypothesis, Source, Symbols
+from .base import RECONSTRUCTED, STATED, Case, Claim, Hypothesis, Source, Symbols
 from .common import (
     SMOOTH,
     STRONG,
@@ -282,4 +282,3 @@ first_example = Claim(
 )
 
 CLAIMS = (distance, gap, sample_sizes, optimal_split, first_step, first_example)
-_ = OURS

@@ -25,7 +25,8 @@ def rounding(case: Any, gaps: Array, bounds: Array | None = None) -> float:
 
 def recorded(quantity: Quantity, watch: tuple[str, ...]) -> dict[str, Any]:
     """Columns to record: names, or a quantity's own (name, function of the step)."""
-    return dict(c if isinstance(c, tuple) else (c, c) for c in (*quantity.columns, *watch))
+    own: dict[str, Any] = dict(c if isinstance(c, tuple) else (c, c) for c in quantity.columns)
+    return {name: name for name in watch} | own
 
 
 def follow_case(case: Any, steps: int, record: Any, **how: Any) -> Trace:

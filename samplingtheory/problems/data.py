@@ -54,8 +54,8 @@ def digits(subset: int | None = None) -> Labelled:
 def libsvm(path: str | os.PathLike[str]) -> Labelled:
     """A two-class file in LIBSVM format (also .gz, .bz2) as a dense A; the larger label becomes +1.
 
-    FileNotFoundError without the file, ValueError for anything that is not such a file. Columns are as stored:
-    see `standardise`.
+    FileNotFoundError without the file, ValueError for anything that is not such a file. Columns stay as
+    stored: see `standardise`.
     """
     from sklearn.datasets import load_svmlight_file
 

@@ -110,7 +110,8 @@ class Factored:
 
     @cached_property
     def along(self) -> Array:
-        direction, centre, kept = self.direction, dot(self._sums[0], self.direction), np.empty(len(self.shift))
+        direction, kept = self.direction, np.empty(len(self.shift))
+        centre = dot(self._sums[0], direction)
         for r, rows, s in self._each():
             p = rows.project(direction[r])
             p *= s

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..moments import Array, dot
-from .base import Batch, Chance, Every, least_size
+from .base import Batch, Chance, Every, follow, least_size
 from .factored import Factored
-from .finite import enumerate_batches
+from .finite import draw_batch
 from .rows import Data, Parts, Rows, Table, draw_parts, pieces, whole_data
 
 ATOMS = 2e7  # entries of the explicit table of sample gradients
@@ -72,18 +72,24 @@ class LinearModel:
         """All sample gradients (R, N, d) and their probabilities 1/N; only where the table is small."""
         if len(x) * self.data.A.size > ATOMS:
             raise ValueError(
-                f"{len(x)} x {self.size} x {self.dim} sample gradients are above {ATOMS:.0e} entries to list; "
+                f"{len(x)} x {self.size} x {self.dim} sample gradients have more than {ATOMS:.0e} entries; "
                 "use law, and draw with a Monte Carlo rng"
             )
         s = self.slope(Table(self.data).project(x), self.y)
         return s[..., None] * self.data.A + self.ridge * x[:, None, :], np.full(self.size, 1 / self.size)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
-        """A uniform batch of n[r] samples a replicate; with EVERY all batches."""
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
+        """A uniform batch of n[r] samples a replicate; with EVERY all of them; given `batch`, its extensions.
+
+        The last two list the sample gradients (`atoms`), and only enumerated batches can be extended: drawn
+        ones do not keep (R, N) counts.
+        """
+        if batch is not None or isinstance(rng, Every):
+            def value(parent: Array | None, counts: Array) -> Callable[[Array], Array]:
+                parts: Parts = [(slice(0, len(counts)), Table(self.data, counts))]
+                return self._value(parts, follow(x, parent), counts.sum(-1))
+            return draw_batch(*self.atoms(x), n, self.population, rng, value, batch)
         n = least_size(n, self.population)
-        if isinstance(rng, Every):
-            return enumerate_batches(*self.atoms(x), n, self.population, lambda parent, counts: self._value(
-                [(slice(0, len(counts)), Table(self.data, counts))], x[parent], counts.sum(-1)))
         parts = draw_parts(self.data, n, rng, self.replace)
         m = self._moments(parts, x, size=n, scale=n / np.maximum(n - 1, 1), n=n, dof=n - 1)
         return Batch(m, n, value=self._value(parts, x, n))

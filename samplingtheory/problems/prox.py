@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..moments import Array, dot
-from .sets import EDGE, Ball, Box, L1Ball, Simplex, clip, exactly, length, need
+from ..moments import Array
+from .sets import EDGE, Ball, Box, L1Ball, Simplex, alike, clip, common_dim, need, norm, vector
 
-__all__ = ["Ball", "Box", "ElasticNet", "L1", "L1Ball", "Nothing", "Nuclear", "Regulariser", "Simplex"]
+__all__ = ["L1", "Ball", "Box", "ElasticNet", "L1Ball", "Nothing", "Nuclear", "Regulariser", "Simplex"]
 
 
 class Regulariser(Protocol):
@@ -43,15 +44,11 @@ class Regulariser(Protocol):
     def distance(self, z: Array, drop: float) -> Array: ...
 
 
-def _numbers(h: Any, name: str) -> None:
+def _weights(h: Any, name: str) -> None:
     """Field `name` of h: a finite number or (d,) of them, all >= 0."""
-    value = getattr(h, name)
-    if not np.isscalar(value) and hasattr(value, "__len__"):
-        value = np.asarray(value)
-        object.__setattr__(h, name, value)
-    shape = np.shape(value)
-    need(len(shape) < 2 and np.all((value >= np.zeros(shape)) & (value < np.full(shape, math.inf))),
-          f"{type(h).__name__}: {name} is {value}; give a finite number, at least 0, or one a coordinate")
+    value = vector(h, name)
+    need(value.ndim < 2 and np.all((value >= 0) & (value < math.inf)),
+         f"{type(h).__name__}: {name} is {value}; give a finite number, at least 0, or one a coordinate")
 
 
 def _everywhere(x: Array) -> Array:
@@ -91,33 +88,33 @@ class L1:
     convexity = 0.0
 
     def __post_init__(self) -> None:
-        _numbers(self, "weight")
+        _weights(self, "weight")
 
     @property
     def dim(self) -> int | None:
-        return len(self.weight) if np.ndim(self.weight) else None
+        return common_dim(self.weight)
 
     def value(self, x: Array) -> Array:
-        return (exactly(self.weight, x) * np.abs(x)).sum(-1)
+        return (alike(self.weight, x) * np.abs(x)).sum(-1)
 
     def prox(self, u: Array, alpha: Any) -> Array:
-        t = exactly(alpha, u) * exactly(self.weight, u)
+        t = alike(alpha, u) * alike(self.weight, u)
         return u - clip(u, -t, t)
 
     def contains(self, x: Array) -> Array:
         return _everywhere(x)
 
     def subgradient(self, y: Array, s: Array) -> Array:
-        w = exactly(self.weight, y)
+        w = alike(self.weight, y)
         return np.where(y > 0, w, np.where(y < 0, -w, clip(s, -w, w)))
 
     def bregman(self, x: Array, y: Array, s: Array) -> Array:
         """weight |y_i| = s_i y_i leaves sum_i weight |x_i| - s_i x_i."""
-        return np.maximum(exactly(self.weight, x) * np.abs(x) - s * x, 0).sum(-1)
+        return np.maximum(alike(self.weight, x) * np.abs(x) - s * x, 0).sum(-1)
 
     def distance(self, z: Array, drop: float) -> Array:
         least = float(np.min(self.weight))
-        return length(z) + (drop / least if least > 0 else math.inf)
+        return norm(z) + (drop / least if least > 0 else math.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,37 +125,42 @@ class ElasticNet:
     l2: Any
 
     def __post_init__(self) -> None:
-        _numbers(self, "l1")
-        _numbers(self, "l2")
+        _weights(self, "l1")
+        _weights(self, "l2")
+        common_dim(self.l1, self.l2)
+
+    @cached_property
+    def _first(self) -> L1:
+        return L1(self.l1)
 
     @property
     def dim(self) -> int | None:
-        return max((np.size(v) for v in (self.l1, self.l2) if np.ndim(v)), default=None)
+        return common_dim(self.l1, self.l2)
 
     @property
     def convexity(self) -> float:
         return float(np.min(self.l2))
 
     def value(self, x: Array) -> Array:
-        return L1(self.l1).value(x) + (exactly(self.l2, x) * x * x).sum(-1) / 2
+        return self._first.value(x) + (alike(self.l2, x) * x * x).sum(-1) / 2
 
     def prox(self, u: Array, alpha: Any) -> Array:
-        return L1(self.l1).prox(u, alpha) / (1 + exactly(alpha, u) * exactly(self.l2, u))
+        return self._first.prox(u, alpha) / (1 + alike(alpha, u) * alike(self.l2, u))
 
     def contains(self, x: Array) -> Array:
         return _everywhere(x)
 
     def subgradient(self, y: Array, s: Array) -> Array:
-        slope = exactly(self.l2, y) * y
-        return slope + L1(self.l1).subgradient(y, s - slope)
+        slope = alike(self.l2, y) * y
+        return slope + self._first.subgradient(y, s - slope)
 
     def bregman(self, x: Array, y: Array, s: Array) -> Array:
-        first, z = L1(self.l1), x - y
-        edge = first.subgradient(y, s - exactly(self.l2, y) * y)  # the subtraction alone would leave rounding times x
-        return first.bregman(x, y, edge) + (exactly(self.l2, x) * z * z).sum(-1) / 2
+        z = x - y
+        edge = self._first.subgradient(y, s - alike(self.l2, y) * y)  # without the rounding of s
+        return self._first.bregman(x, y, edge) + (alike(self.l2, x) * z * z).sum(-1) / 2
 
     def distance(self, z: Array, drop: float) -> Array:
-        return L1(self.l1).distance(z, drop)
+        return self._first.distance(z, drop)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Nuclear:
     convexity = 0.0
 
     def __post_init__(self) -> None:
-        _numbers(self, "weight")
+        _weights(self, "weight")
         need(np.ndim(self.weight) == 0, f"Nuclear: weight is {self.weight}; give one number")
         need(len(self.shape) == 2 and all(k >= 1 and int(k) == k for k in self.shape),
               f"Nuclear: shape is {self.shape}; give two whole numbers, at least 1")
@@ -179,9 +181,9 @@ class Nuclear:
     def dim(self) -> int:
         return self.shape[0] * self.shape[1]
 
-    def _svd(self, x: Array, full: bool = False) -> tuple[Array, Array, Array]:
+    def _svd(self, x: Array) -> tuple[Array, Array, Array]:
         need(x.shape[-1] == self.dim, f"points have {x.shape[-1]} entries; matrices {self.shape} have {self.dim}")
-        left, sigma, right = np.linalg.svd(np.reshape(x, (*x.shape[:-1], *self.shape)), full_matrices=full)
+        left, sigma, right = np.linalg.svd(np.reshape(x, (*x.shape[:-1], *self.shape)), full_matrices=False)
         return left, np.where(sigma > EDGE * sigma[..., :1], sigma, 0.0), right
 
     def value(self, x: Array) -> Array:
@@ -224,4 +226,4 @@ class Nuclear:
         return (sigma * (w * (off * off).sum(-2) + lost.sum(-2) / w)).sum(-1) / 2
 
     def distance(self, z: Array, drop: float) -> Array:
-        return length(z) + (drop / self.weight if self.weight > 0 else math.inf)
+        return norm(z) + (drop / self.weight if self.weight > 0 else math.inf)

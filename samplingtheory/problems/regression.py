@@ -105,13 +105,14 @@ class LogisticRegression(LinearModel):
         eigenvalues = np.linalg.eigvalsh(self.data.A.T @ self.data.A / self.size)
         start, factor, curvature = self._newton()
         x, g = self._polish(start, lambda r: cho_solve(factor, r))
-        L = float(eigenvalues[-1]) / 4 * UP + self.ridge * UP
-        return Constants(L, self.ridge, x, float(np.linalg.norm(g))), g, Divergence(self.data.A @ x), curvature
+        L = (float(eigenvalues[-1]) / 4 + self.ridge) * UP
+        constants = Constants(L, self.ridge, x, float(np.linalg.norm(g)))
+        return constants, g, Divergence(self.data.A @ x), curvature
 
     def _newton(self) -> tuple[Array, Any, float]:
-        """Newton's method from 0: the point, a Cholesky factor of the Hessian there, its least eigenvalue (low)."""
+        """Newton's method from 0: the point; a Cholesky factor and the least eigenvalue of its Hessian."""
         A, x, z = self.data.A, np.zeros(self.dim), np.zeros(self.size)
-        trouble = "Newton's method did not converge (separable data or dependent columns?); give a larger ridge"
+        trouble = "Newton's method did not converge: separable data or dependent columns? Give a larger ridge"
         for _ in range(200):
             s = self.slope(z.copy(), self.y)
             H = self._hessian(s)

@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from ..moments import Array
 from .finite import draw_counts
 
-BLOCK = 8192  # entries (64 KB) of a temporary: several stay in cache, and their pages are used again
+BLOCK = 12288  # entries (96 KB) of a temporary: several stay in cache, and their pages are used again
 LISTED = 4  # data at least this many times larger than the batches are visited by lists
 DENSE = 20  # a product with all rows costs less than this many times a gathered one, a row
 SHORT = 1024  # up to this N, sorting N random keys a replicate costs less than one call of rng.choice
@@ -98,7 +98,7 @@ class Lists:
         return np.repeat(np.arange(self.R), np.diff(self.ends))
 
     def project(self, v: Array) -> Array:
-        """a_i'v at the samples: by dense products where those cost less than gathering, else in row blocks."""
+        """a_i'v at the samples: by dense products where those cost less than gathering, else by blocks."""
         A, T = self.data.A, len(self.index)
         out = np.empty(T)
         if 1 < self.R and self.R * self.data.N <= DENSE * T:
@@ -148,19 +148,28 @@ def whole_data(data: Data, R: int) -> Parts:
 
 
 def draw_parts(data: Data, n: Array, rng: np.random.Generator, replace: bool) -> Parts:
-    """One uniform batch of n[r] rows a replicate: dense where it reaches a quarter of the data, else lists."""
+    """One uniform batch of n[r] rows a replicate: dense from a quarter of the data on, else lists."""
     R, N, sizes = len(n), data.N, n.astype(np.int64)
     if not replace and (n == N).all():
         return whole_data(data, R)
     if LISTED * n.sum() < R * N:
         return [(r, Lists(data, _lists(sizes[r], N, rng, replace), sizes[r])) for r in pieces(R, n.mean())]
-    small = np.uint16 if n.max() < 2**16 else float  # a quarter of the memory
-    return [(r, Table(data, draw_counts(n[r], N, rng, True).astype(small) if replace
-                      else subset_table(sizes[r], N, rng))) for r in pieces(R, N)]
+    table = multiset_table if replace else subset_table
+    return [(r, Table(data, table(sizes[r], N, rng))) for r in pieces(R, N)]
 
 
 def _lists(sizes: Array, N: int, rng: np.random.Generator, replace: bool) -> Array:
     return rng.integers(N, size=int(sizes.sum())) if replace else subset_lists(sizes, N, rng)
+
+
+def multiset_table(sizes: Array, N: int, rng: np.random.Generator) -> Array:
+    """Counts (R, N) of sizes[r] independent draws a replicate, in 16 bits where they fit: half the time."""
+    R, T = len(sizes), int(sizes.sum())
+    if T > 8 * R * N or max(N, sizes.max()) >= 2**16:
+        return draw_counts(sizes, N, rng, replace=True)
+    flat = np.repeat(np.arange(0, R * N, N), sizes)
+    flat += rng.integers(N, size=T, dtype=np.uint16)
+    return np.bincount(flat, minlength=R * N).reshape(R, N).astype(np.uint16)
 
 
 def subset_table(sizes: Array, N: int, rng: np.random.Generator) -> Array:

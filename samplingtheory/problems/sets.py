@@ -27,7 +27,8 @@ def need(ok: Any, message: str) -> None:
         raise ValueError(message)
 
 
-def length(x: Array) -> Array:
+def norm(x: Array) -> Array:
+    """Euclidean length over the last axis."""
     return np.sqrt(dot(x, x))
 
 
@@ -35,14 +36,30 @@ def clip(x: Array, low: Any, high: Any) -> Array:
     return np.minimum(np.maximum(x, low), high)  # unlike np.clip it passes Fractions beside infinite bounds
 
 
-def exactly(v: Any, like: Array) -> Any:
-    """A number or (d,) of them as Fractions where `like` holds Fractions; infinite entries stay floats."""
-    if like.dtype != object or np.asarray(v).dtype == object:
-        return v
-    return np.vectorize(lambda t: Fraction(t) if math.isfinite(t) else t, otypes=[object])(v)
+def alike(v: Any, like: Array) -> Any:
+    """A number or (d,) of them in the arithmetic of `like`: floats, or Fractions (infinite entries stay floats)."""
+    rational = np.asarray(v).dtype == object
+    if like.dtype != object:
+        return np.asarray(v, dtype=float) if rational else v
+    return v if rational else np.vectorize(lambda t: Fraction(t) if math.isfinite(t) else t, otypes=[object])(v)
 
 
-def _size(h: Any, name: str) -> None:
+def vector(h: Any, name: str) -> Array:
+    """Field `name` of h as an array; a list there is replaced by an array, a number is kept."""
+    value = np.asarray(getattr(h, name))
+    if value.ndim:
+        object.__setattr__(h, name, value)
+    return value
+
+
+def common_dim(*values: Any) -> int | None:
+    """Length of those that are (d,), None if all are numbers."""
+    lengths = {len(v) for v in values if np.ndim(v)}
+    need(len(lengths) < 2, f"the parameters of h have lengths {sorted(lengths)}; need numbers, or one length")
+    return lengths.pop() if lengths else None
+
+
+def _above_zero(h: Any, name: str) -> None:
     value = getattr(h, name)
     need(np.ndim(value) == 0 and 0 < value < math.inf,
          f"{type(h).__name__}: {name} is {value}; give a finite number above 0")
@@ -66,28 +83,26 @@ def onto_simplex(u: Array, total: Any) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """Indicator of low <= x <= high, numbers or (d,), infinite ones allowed."""
+    """Indicator of low <= x <= high, numbers or (d,), infinite ones allowed; membership up to TOL (1 + |x_i|)."""
 
     low: Any = -math.inf
     high: Any = math.inf
     convexity = 0.0
 
     def __post_init__(self) -> None:
-        low, high = np.asarray(self.low), np.asarray(self.high)
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+        low, high, _ = vector(self, "low"), vector(self, "high"), self.dim
         need(low.ndim < 2 and high.ndim < 2 and np.all((low <= high) & (low < math.inf) & (high > -math.inf)),
               f"Box: low = {low}, high = {high}; need low <= high in every coordinate, no NaN")
 
     @property
     def dim(self) -> int | None:
-        return max((v.size for v in (self.low, self.high) if v.ndim), default=None)
+        return common_dim(self.low, self.high)
 
     def value(self, x: Array) -> Array:
         return _inside(self.contains(x))
 
     def prox(self, u: Array, alpha: Any) -> Array:
-        return clip(u, self.low, self.high)
+        return clip(u, alike(self.low, u), alike(self.high, u))
 
     def contains(self, x: Array) -> Array:
         excess = np.maximum(self.low - x, x - self.high)
@@ -101,7 +116,7 @@ class Box:
         return _inside(self.contains(x), np.maximum(s * (y - x), 0).sum(-1))
 
     def distance(self, z: Array, drop: float) -> Array:
-        return length(np.broadcast_to(self.high - self.low, z.shape).astype(float))
+        return norm(np.broadcast_to(self.high - self.low, z.shape).astype(float))
 
 
 @dataclass(frozen=True)
@@ -112,17 +127,17 @@ class Simplex:
     dim, convexity = None, 0.0
 
     def __post_init__(self) -> None:
-        _size(self, "total")
+        _above_zero(self, "total")
 
     def value(self, x: Array) -> Array:
         return _inside(self.contains(x))
 
     def prox(self, u: Array, alpha: Any) -> Array:
-        return _onto_simplex(u, exactly(self.total, u))
+        return onto_simplex(u, alike(self.total, u))
 
     def contains(self, x: Array) -> Array:
         tol = TOL * float(self.total)
-        return (x >= -tol).all(-1) & (np.abs(x.sum(-1) - exactly(self.total, x)) <= tol)
+        return (x >= -tol).all(-1) & (np.abs(x.sum(-1) - alike(self.total, x)) <= tol)
 
     def subgradient(self, y: Array, s: Array) -> Array:
         """s_i = t where y_i > 0, s_i <= t elsewhere; t is the mean over the support."""
@@ -147,43 +162,44 @@ class Ball:
     convexity = 0.0
 
     def __post_init__(self) -> None:
-        _size(self, "radius")
-        object.__setattr__(self, "center", np.asarray(self.center, dtype=float))
-        need(self.center.ndim < 2 and np.isfinite(self.center).all(),
+        _above_zero(self, "radius")
+        center = vector(self, "center")
+        need(center.ndim < 2 and np.isfinite(center).all(),
               f"Ball: center is {self.center}; give a finite number or (d,) of them")
 
     @property
     def dim(self) -> int | None:
-        return self.center.size if self.center.ndim else None
+        return common_dim(self.center)
 
-    def _slack(self, x: Array) -> tuple[Array, Array]:
-        """radius - |x - center|, 0 at the edge, and the size that rounding goes by."""
-        scale = self.radius + np.max(np.abs(self.center))
-        slack = self.radius - length(x - self.center)
-        return np.where(np.abs(slack) <= EDGE * scale, 0.0, slack), scale
+    @property
+    def _size(self) -> float:
+        return float(self.radius + np.max(np.abs(self.center)))  # what rounding goes by
+
+    def _slack(self, x: Array) -> Array:
+        slack = self.radius - norm(x - self.center)
+        return np.where(np.abs(slack) <= EDGE * self._size, 0.0, slack)
 
     def value(self, x: Array) -> Array:
         return _inside(self.contains(x))
 
     def prox(self, u: Array, alpha: Any) -> Array:
         z = u - self.center
-        length = length(z)[..., None]
-        return np.where(length <= self.radius, u, self.center + z * (self.radius / np.maximum(length, self.radius)))
+        size = norm(z)[..., None]
+        return np.where(size <= self.radius, u, self.center + z * (self.radius / np.maximum(size, self.radius)))
 
     def contains(self, x: Array) -> Array:
-        slack, scale = self._slack(x)
-        return slack >= -TOL * scale
+        return self._slack(x) >= -TOL * self._size
 
     def subgradient(self, y: Array, s: Array) -> Array:
         z = y - self.center
-        outward = np.where(self._slack(y)[0] > 0, 0.0, np.maximum(dot(s, z), 0.0)) / self.radius**2
+        outward = np.where(self._slack(y) > 0, 0.0, np.maximum(dot(s, z), 0.0)) / self.radius**2
         return outward[..., None] * z
 
     def bregman(self, x: Array, y: Array, s: Array) -> Array:
         """s = c (y - center), |y - center| = r leave c (|x - y|^2 + r^2 - |x - center|^2)/2."""
-        slack, z = np.maximum(self._slack(x)[0], 0.0), x - y
+        slack, z = np.maximum(self._slack(x), 0.0), x - y
         twice = dot(z, z) + slack * (2 * self.radius - slack)
-        return _inside(self.contains(x), length(s) / self.radius * twice / 2)
+        return _inside(self.contains(x), norm(s) / self.radius * twice / 2)
 
     def distance(self, z: Array, drop: float) -> Array:
         return np.full(z.shape[:-1], 2.0 * self.radius)
@@ -197,10 +213,10 @@ class L1Ball:
     dim, convexity = None, 0.0
 
     def __post_init__(self) -> None:
-        _size(self, "radius")
+        _above_zero(self, "radius")
 
     def _slack(self, x: Array) -> Array:
-        slack = exactly(self.radius, x) - np.abs(x).sum(-1)
+        slack = alike(self.radius, x) - np.abs(x).sum(-1)
         return np.where(np.abs(slack) <= EDGE * self.radius, 0, slack)
 
     def value(self, x: Array) -> Array:
@@ -208,8 +224,8 @@ class L1Ball:
 
     def prox(self, u: Array, alpha: Any) -> Array:
         size = np.abs(u)
-        inside = size.sum(-1, keepdims=True) <= exactly(self.radius, u)
-        p = _onto_simplex(size, exactly(self.radius, u))
+        inside = size.sum(-1, keepdims=True) <= alike(self.radius, u)
+        p = onto_simplex(size, alike(self.radius, u))
         return np.where(inside, u, np.where(u < 0, -p, p))
 
     def contains(self, x: Array) -> Array:

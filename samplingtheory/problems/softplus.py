@@ -40,8 +40,8 @@ class Divergence:
     """sum_i softplus(a_i + delta_i) - softplus(a_i) - sigmoid(a_i) delta_i >= 0, relative error about 1e-14.
 
     A term is even under (a, delta) -> (-a, -delta), so p = sigmoid(-|a|) <= 1/2 is taken: then it equals
-    log1p(p expm1(delta)) - p delta, which loses at most a factor 8/|delta|. Below |delta| = 1/4 it is summed as
-    the cumulants of a Bernoulli(p) variable times delta^k/k!, k = 2 ... 16 (radius of convergence above pi).
+    log1p(p expm1(delta)) - p delta, which loses at most a factor 8/|delta|. Below |delta| = 1/4 it is the
+    sum of the cumulants of a Bernoulli(p) variable times delta^k/k!, k = 2 ... 16 (it converges below pi).
     """
 
     def __init__(self, a: Array) -> None:

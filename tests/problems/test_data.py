@@ -16,8 +16,10 @@ from samplingtheory.problems.data import (
 )
 from samplingtheory.problems.regression import LogisticRegression
 
+BUNDLED = [(breast_cancer, (569, 30), 357), (digits, (1797, 61), 891)]
 
-@pytest.mark.parametrize(("load", "shape", "positive"), [(breast_cancer, (569, 30), 357), (digits, (1797, 61), 891)])
+
+@pytest.mark.parametrize(("load", "shape", "positive"), BUNDLED)
 def test_bundled_data(load, shape, positive):
     A, y = load()
     assert A.shape == shape and set(y) == {-1.0, 1.0} and (y > 0).sum() == positive
@@ -75,7 +77,7 @@ def test_synthetic_labels_follow_the_margin():
     assert low <= agree <= high and not low <= 0.95 * agree <= high
 
 
-# ------------------------------------------------------------------------------------------------ LIBSVM files
+# ------------------------------------------------------------------------------- LIBSVM files
 
 
 def stored(path, A, y):

@@ -16,8 +16,7 @@ from ...methods import SGD, Backtracking
 from ...problems.quadratic import GaussianQuadratic
 from ...run import Step
 from ...sizing import Fixed
-from ..base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
-from ..common import iterations
+from ..base import OURS, Case, Claim, Hypothesis, Source, Symbols
 from .cases import PAPER
 
 # ---------------------------------------------------------------- backtracking
@@ -214,4 +213,3 @@ effective = Claim(
 )
 
 CLAIMS = (backtracking, backtracks, blind_norm, blind_inner, safeguarded, debiased_norm, effective)
-_ = RECONSTRUCTED, Hypothesis, iterations

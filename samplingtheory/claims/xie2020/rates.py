@@ -1,0 +1,278 @@
+"""Rates of the proximal gradient method under a complete-step test."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...criteria import StepNormTest
+from ...evidence.base import Quantity
+from ...evidence.exact import Enumerate
+from ...evidence.simulate import Bet
+from ...problems.composite import Composite
+from ...problems.prox import L1, Box, Nothing
+from ...problems.quadratic import QuadraticSum
+from ...sizing import Ahead, Fixed
+from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
+from .cases import (
+    MASTER,
+    NORM,
+    ONE,
+    PAPER,
+    SMOOTH,
+    STRONG,
+    UNBIASED,
+    WATCH,
+    WATCH_NORM,
+    Biased,
+    bias,
+    by_mapping,
+    by_master,
+    composite_case,
+    family,
+    random_sum,
+    regularisers,
+    step_at_most,
+    t1,
+    t2,
+)
+
+ETA, XI3 = 0.5, 0.1
+REAL_ETA = 2 * 0.2139 / 1.2139  # N3(0.1) => N1(0.2139) => M(0.3524)
+RESTRICTED = step_at_most(lambda s: (1 - s.eta) / s.L, "the step is at most (1 - eta)/L")
+FULL = step_at_most(lambda s: 1 / s.L, "the step is at most 1/L")
+TREE = Enumerate(3)
+
+
+def restricted(eta: float) -> Any:
+    return lambda problem: (1 - eta) / problem.constants.L
+
+
+@lru_cache(maxsize=2)
+def real_problem(name: str) -> Composite:
+    """l1-logistic regression and box-constrained least squares on data shipped with scikit-learn."""
+    from ...problems import data
+    from ...problems.regression import LeastSquares, LogisticRegression
+
+    A, y = data.breast_cancer()
+    if name == "l1":
+        return Composite(LogisticRegression(A, y, ridge=0.05), L1(0.05))
+    return Composite(LeastSquares(A, y, ridge=0.05), Box(np.zeros(A.shape[1]), np.full(A.shape[1], 0.5)))
+
+
+NAMES = {"l1": "breast_cancer, l1-logistic", "box": "breast_cancer, box-constrained least squares"}
+
+
+def on_data(kind: str) -> Any:
+    def build() -> Case:
+        problem = real_problem(kind)
+        return composite_case(f"{NAMES[kind]}, condition N3", problem, by_mapping(XI3), np.zeros(problem.dim),
+                              Bet(10, 300), (1 - REAL_ETA) / problem.constants.L, eta=REAL_ETA)
+    return build
+
+
+REAL = (on_data("l1"), on_data("box"))
+
+
+def limit() -> Case:
+    """mu = L: Theorem 1's factor is the exact one, approached as p -> 0."""
+    return t2(1.0, 1.0, 0.5, 0.5, 1e-4)
+
+
+def crossing(evidence: Any) -> Any:
+    """NC2: one sample a step in a box; the error of the batches accumulates and crosses the bound."""
+    def build() -> Case:
+        h, _ = regularisers()["box"]
+        problem = Composite(random_sum(25), h)
+        return composite_case("box, one sample a step", problem, ONE, [0.0, 1.0], evidence,
+                              restricted(ETA)(problem), eta=ETA)
+    return build
+
+
+def _isotropic(name: str, q: float, alpha: float, sizing: Any, **how: Any) -> Case:
+    """f = |x|^2/2 (N = 4), h = 0, batches with (1 + q) times their gradient."""
+    smooth = QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
+    problem: Any = Composite(smooth, Nothing())
+    return composite_case(name, Biased(problem, q) if q else problem, sizing, [2.0, 1.0], Enumerate(1), alpha, **how)
+
+
+def _long_step() -> Case:
+    return _isotropic("full batches, step 2.2/L", 0.0, 2.2, Fixed(4), told=0.5, eta=ETA)
+
+
+def _loud() -> Case:
+    return t2_told(0.2, 1.0, 3.0, 0.5, 0.1, told_eta=0.5)
+
+
+def t2_told(mu: float, L: float, eta: float, alpha: float, p: float, told_eta: float) -> Case:
+    """T2 built for a larger eta than the theorem is told."""
+    case = t2(mu, L, eta, alpha, p)
+    case.symbols.eta = told_eta
+    return case
+
+
+HYPOTHESES = {"smooth": SMOOTH, "strongly convex": STRONG, "step": RESTRICTED, "test": MASTER}
+
+strongly_convex = Claim(
+    id=f"{PAPER}/strongly-convex", kind="step", title="Linear rate under a complete-step test, one step",
+    source=Source(PAPER, "strongly convex theorem (form recalled; Theorem 1 of our notes)", RECONSTRUCTED),
+    statement=r"\mathbb{E}_k\varphi(x_{k+1})-\varphi^*\le(1-\alpha\mu)(\varphi(x_k)-\varphi^*),\qquad"
+              r"\alpha\le\frac{1-\eta}{L}",
+    explain="Under condition (M, eta). On data too large to enumerate the sizes come from N3, which implies (M).",
+    quantity=Quantity(("gap", *WATCH), lambda s, now, then: (then.gap, (1 - s.alpha * s.mu) * now.gap)),
+    hypotheses=HYPOTHESES,
+    tight=(limit(),),
+    generic=family(TREE, restricted(ETA), by_master(ETA), eta=ETA),
+    real=REAL,
+    broken={"test": (_loud,), "step": (_long_step,)},
+)
+
+
+strongly_convex_path = Claim(
+    id=f"{PAPER}/strongly-convex-path", kind="statement", title="Linear rate under a complete-step test, k steps",
+    source=Source(PAPER, "strongly convex theorem (form recalled; Theorem 1 of our notes)", RECONSTRUCTED),
+    statement=r"\mathbb{E}\varphi(x_k)-\varphi^*\le(1-\alpha\mu)^k(\varphi(x_0)-\varphi^*)",
+    explain="With one sample a step the bound is crossed after a few steps: the test is needed.",
+    quantity=Quantity(("gap", *WATCH), lambda s, path: (
+        path.gap[1:], (1 - s.alpha * s.mu) ** np.arange(1, len(path.gap))[:, None] * path.gap[0])),
+    hypotheses=HYPOTHESES,
+    tight=(limit(),),
+    generic=family(Enumerate(4), restricted(ETA), by_master(ETA), eta=ETA),
+    real=REAL,
+    broken={"test": (crossing(Enumerate(6)),)},
+)
+
+distance = Claim(
+    id=f"{PAPER}/distance", kind="statement", title="Linear rate of the distance",
+    source=Source(PAPER, "strongly convex theorem (Theorem 1c of our notes)", RECONSTRUCTED),
+    statement=r"\mathbb{E}\|x_k-x^*\|^2\le\left(\frac{1-\alpha\mu}{1+\alpha\mu}\right)^k\|x_0-x^*\|^2",
+    quantity=Quantity(("gap", "dist2", *WATCH), lambda s, path: (
+        path.dist2[1:],
+        ((1 - s.alpha * s.mu) / (1 + s.alpha * s.mu)) ** np.arange(1, len(path.gap))[:, None] * path.dist2[0])),
+    hypotheses=HYPOTHESES,
+    no_tight="the exact worst case is slightly smaller (.90372 against .90476 at mu = .1, eta = .5)",
+    generic=(limit(), *family(Enumerate(4), restricted(ETA), by_master(ETA), eta=ETA)),
+    real=REAL,
+    broken={"test": (crossing(Enumerate(6)),)},
+)
+
+def crossing_flat() -> Case:
+    """Loud T2 noise with one sample a step: the gap grows and leaves every sublinear bound."""
+    return t2_told(0.05, 1.0, 60.0, 0.5, 0.5, told_eta=0.5)
+
+
+convex = Claim(
+    id=f"{PAPER}/convex", kind="statement", title="Sublinear rate for convex f",
+    source=Source(PAPER, "convex theorem (form recalled; Theorem 2 of our notes)", RECONSTRUCTED),
+    statement=r"\mathbb{E}\varphi(x_k)-\varphi^*\le\frac{\|x_0-x^*\|^2}{2\alpha k},\qquad\alpha\le\frac{1-\eta}{L}",
+    quantity=Quantity(("gap", "dist2", *WATCH), lambda s, path: (
+        path.gap[1:], path.dist2[0] / (2 * s.alpha * np.arange(1, len(path.gap))[:, None]))),
+    hypotheses={"smooth": SMOOTH, "step": RESTRICTED, "test": MASTER},
+    no_tight="the exact one-step constant is 1/(2 alpha (1 + alpha L)), not 1/(2 alpha)",
+    generic=family(Enumerate(4), restricted(ETA), by_master(ETA), eta=ETA),
+    real=REAL,
+    broken={"test": (crossing_flat,)},
+)
+
+
+decrease = Claim(
+    id=f"{PAPER}/decrease", kind="step", title="Every step decreases the objective on average",
+    source=Source(PAPER, "convex theorem (Theorem 2 of our notes)", RECONSTRUCTED),
+    statement=r"\mathbb{E}_k\varphi(x_{k+1})\le\varphi(x_k)-\frac{1}{2\alpha}\mathbb{E}_k\|x_{k+1}-x_k\|^2",
+    quantity=Quantity(("gap", "E2", *WATCH), lambda s, now, then: (then.gap + then.E2 / (2 * s.alpha), now.gap)),
+    hypotheses={"smooth": SMOOTH, "step": RESTRICTED, "test": MASTER},
+    no_tight="descent and prox inequality are not equalities together",
+    generic=(limit(), *family(TREE, restricted(ETA), by_master(ETA), eta=ETA)),
+    broken={"test": (_loud,)},
+)
+
+
+# ---------------------------------------------------------------- the sharp one-step theorem (ours)
+
+
+def universal(s: Symbols, now: Any, then: Any) -> tuple[Any, Any]:
+    k = s.alpha * s.mu
+    return then.gap, (1 - k) ** 2 * now.gap + s.alpha * then.V / (2 * (2 - s.alpha * s.L))
+
+
+sharp_universal = Claim(
+    id=f"{PAPER}/sharp-universal", kind="step", title="One step with any unbiased gradient",
+    source=Source(PAPER, "Theorem 3b of our notes", OURS),
+    statement=r"\mathbb{E}\varphi(x_+)-\varphi^*\le(1-\alpha\mu)^2(\varphi(x)-\varphi^*)"
+              r"+\frac{\alpha V}{2(2-\alpha L)}",
+    explain="No test at all: what noise costs. T1 reaches it for every amount of noise.",
+    quantity=Quantity(("gap", "V", ("bias", bias)), universal),
+    hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": FULL, "unbiased": UNBIASED},
+    tight=(t1(0.2, 1.0, 0.2, 0.6), t1(0.1, 1.0, 0.5, 0.5), t1(0.5, 2.0, 1.0, 0.19)),
+    generic=family(Enumerate(2), lambda problem: 1 / problem.constants.L, ONE),
+    broken={"unbiased": (lambda: _isotropic("g = 0.8 grad f", -0.2, 0.5, Fixed(4)),)},
+)
+
+sharp_master = Claim(
+    id=f"{PAPER}/sharp-inner-product", kind="step", title="The best one-step rate under condition (M)",
+    source=Source(PAPER, "Theorem 3c of our notes", OURS),
+    statement=r"\mathbb{E}\varphi(x_+)-\varphi^*\le\left((1-\alpha\mu)^2+\eta\alpha\mu\right)(\varphi(x)-\varphi^*),"
+              r"\qquad\alpha\le\frac1L,\;\eta\le1-\alpha\mu",
+    explain="The step restriction (1 - eta)/L is not needed. T2 approaches it while the variance grows without limit.",
+    quantity=Quantity(("gap", *WATCH), lambda s, now, then: (
+        then.gap, ((1 - s.alpha * s.mu) ** 2 + s.eta * s.alpha * s.mu) * now.gap)),
+    hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "test": MASTER,
+                "step": step_at_most(lambda s: min(1 / s.L, (1 - s.eta) / s.mu),
+                                     "alpha <= 1/L and eta <= 1 - alpha mu")},
+    tight=tuple(t2(0.2, 1.0, 0.5, 0.5, p) for p in (1e-2, 1e-3, 1e-4)),
+    generic=family(TREE, lambda problem: 0.9 / problem.constants.L, by_master(0.3), eta=0.3),
+    broken={"test": (t2_told(0.2, 1.0, 0.55, 0.5, 1e-4, told_eta=0.5),)},
+)
+
+
+def by_norm(xi: float) -> Ahead:
+    return Ahead(StepNormTest(xi))
+
+
+def norm_factor(s: Symbols) -> float:
+    k = s.alpha * s.mu
+    return (1 - k) ** 2 + k * s.xi / (2 - s.alpha * s.L)
+
+
+def _doubled() -> Case:
+    """NC7: g = 2 grad f passes the condition formally and never moves the gap."""
+    return _isotropic("g = 2 grad f, step 1/L", 1.0, 1.0, Fixed(4), mu=0.5, xi=0.25)
+
+
+def _too_noisy() -> Case:
+    case = t1(0.2, 1.0, 0.24, 0.6)
+    case.symbols.xi = 0.2
+    return case
+
+
+sharp_norm = Claim(
+    id=f"{PAPER}/sharp-norm", kind="step", title="The best one-step rate under the norm condition",
+    source=Source(PAPER, "Theorem 3d of our notes", OURS),
+    statement=r"\mathbb{E}\varphi(x_+)-\varphi^*\le\left((1-\alpha\mu)^2+\frac{\alpha\mu\,\xi}{2-\alpha L}\right)"
+              r"(\varphi(x)-\varphi^*),\qquad\xi\le(2-\alpha L)(1-\alpha\mu)",
+    explain="Attained exactly by T1. Beyond the margin even 1 - alpha mu fails (xie2020/unconstrained-step).",
+    quantity=Quantity(("gap", *WATCH_NORM), lambda s, now, then: (then.gap, norm_factor(s) * now.gap)),
+    hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": FULL, "unbiased": UNBIASED, "test": NORM},
+    tight=(t1(0.2, 1.0, 0.2, 0.6), t1(0.1, 1.0, 0.5, 0.5), t1(0.5, 2.0, 1.0, 0.19)),
+    generic=family(TREE, lambda problem: 0.6 / problem.constants.L, by_norm(0.3), xi=0.3),
+    broken={"test": (_too_noisy,), "unbiased": (_doubled,)},
+)
+
+unconstrained = Claim(
+    id=f"{PAPER}/unconstrained-step", kind="step", expected="fails",
+    title="The unconstrained step rule does not carry over to prox problems",
+    source=Source(PAPER, "control NC3 of our notes", OURS),
+    statement=r"V\le\frac{\xi}{\alpha^2}\|\mathbb{E}x_+-x\|^2,\;\alpha=\frac{1}{L(1+\xi)}\;\Rightarrow\;"
+              r"\mathbb{E}\varphi(x_+)-\varphi^*\le(1-\alpha\mu)(\varphi(x)-\varphi^*)",
+    explain="mu = .2, L = 1, xi = 1.5: the factor is .9214, not .92. The margin (2 - alpha L)(1 - alpha mu) >= xi "
+            "is needed.",
+    quantity=Quantity(("gap", *WATCH_NORM), lambda s, now, then: (then.gap, (1 - s.alpha * s.mu) * now.gap)),
+    hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "test": NORM,
+                "step": step_at_most(lambda s: 1 / (s.L * (1 + s.xi)), "the step is 1/(L(1 + xi))")},
+    tight=(t1(0.2, 1.0, 1.5, 0.4),),
+)
+
+CLAIMS = (strongly_convex, strongly_convex_path, distance, convex, decrease, sharp_universal, sharp_master, sharp_norm,
+          unconstrained)

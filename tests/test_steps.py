@@ -1,0 +1,108 @@
+"""Complete-step moments against listing, and the tests that read them."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as some
+
+import samplingtheory as st
+from samplingtheory.claims.xie2020.cases import random_sum
+from samplingtheory.problems.composite import Composite
+from samplingtheory.problems.prox import L1, Box, Nothing
+from samplingtheory.problems.quadratic import QuadraticSum
+from samplingtheory.run import View
+from samplingtheory.steps import step_moments
+
+from .strategies import tables, tolerances
+
+
+def at(problem, method, x):
+    return View(problem, method, method.init(np.atleast_2d(np.asarray(x, dtype=float))), st.EVERY)
+
+
+def table_problem(table, replace=False):
+    """A finite sum whose component gradients at x = 0 are the rows of the table."""
+    return QuadraticSum(np.ones(len(table)), -table, replace)
+
+
+@pytest.mark.parametrize("h", [Nothing(), L1(0.3), Box(np.zeros(2), np.ones(2))])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_step_moments_by_listing(h, n):
+    from itertools import combinations
+
+    smooth, x, alpha = random_sum(5), np.array([0.9, 0.2]), 0.4
+    problem, method = Composite(smooth, h), st.ProximalGradient(0.4, h)
+    view = at(problem, method, x)
+    s = view.law.step(np.array([float(n)]))
+    G = smooth.gradient(x[None])[0]
+    table = smooth.atoms(x[None])[0][0]
+    d, delta = [], []
+    for batch in combinations(range(4), n):
+        g = table[list(batch)].mean(0)
+        delta.append(g - G)
+        d.append(h.prox(x - alpha * g, alpha) - x)
+    d, delta = np.array(d), np.array(delta)
+    expected = d.mean(0)
+    xhat = h.prox(x - alpha * G, alpha) - x
+    for name, value in dict(C=-(delta * d).sum(1).mean(), V=(delta**2).sum(1).mean(), m=expected @ expected,
+                            v=((d - expected) ** 2).sum(1).mean(), E2=(d**2).sum(1).mean(),
+                            shadow=((d - xhat) ** 2).sum(1).mean()).items():
+        assert getattr(s, name)[0] == pytest.approx(value, rel=1e-12, abs=1e-16), name
+    assert view.law.mapping[0] == pytest.approx(xhat @ xhat / alpha**2, rel=1e-12)
+
+
+@given(tables(most=5), tolerances)
+def test_without_h_every_condition_is_the_norm_test(table, eps):
+    """N1 and N3 with xi = eps^2, and M with eta = 2 eps^2/(1 + eps^2), ask for the norm test's size."""
+    problem = table_problem(table)
+    xi = eps**2
+    law = at(problem, st.SGD(0.5), np.zeros(table.shape[1])).law
+    size = st.NormTest(eps)(law)
+    assume(abs(size - np.round(size)).max() > 1e-6)
+    expected = st.whole(size, 1, len(table))
+    assert st.StepNormTest(xi)(law) == expected
+    assert st.StepInnerProductTest(2 * xi / (1 + xi))(law) == expected
+
+
+@given(tables(most=5), some.integers(-3, 3))
+def test_mapping_form_equals_the_norm_test_to_the_bit(table, power):
+    problem = table_problem(table)
+    law = at(problem, st.SGD(0.3), np.zeros(table.shape[1])).law
+    composite = Composite(problem, Nothing())
+    bound = at(composite, st.ProximalGradient(0.3, Nothing()), np.zeros(table.shape[1])).law
+    eps = 2.0**power
+    assert st.StepNormTest(eps**2, "mapping")(law) == st.NormTest(eps)(law)
+    assert st.StepNormTest(eps**2, "mapping")(bound) == st.NormTest(eps)(bound) == st.NormTest(eps)(law)
+
+
+def test_practical_test_compares_with_the_step_that_is_made():
+    smooth, h = random_sum(5), Box(np.zeros(2), np.ones(2))
+    problem, method = Composite(smooth, h), st.ProximalGradient(0.4, h)
+    view = View(problem, method, method.init(np.array([[0.9, 0.2]])), np.random.default_rng(0))
+    batch = view.draw(np.array([3.0]))
+    d = view.after(batch).x - view.state.x
+    size = st.StepNormTest(0.5, "mapping")(view.seen(batch))
+    total = batch.moments.total[0]
+    assert size[0] == pytest.approx(1 / (0.5 * (d @ d.T)[0, 0] / 0.16 / total + 1 / 4))
+
+
+def test_what_cannot_be_read_is_refused():
+    smooth = random_sum(5)
+    view = at(smooth, st.SGD(0.1), [1.0, 1.0])
+    batch = smooth.draw(view.state.x, np.array([2.0]), np.random.default_rng(0))
+    with pytest.raises(ValueError, match="shows one step"):
+        st.StepNormTest(0.5)(view.seen(batch))
+    with pytest.raises(ValueError, match="every batch"):
+        step_moments(view.method, view.state, view.law.mean, batch)
+    with pytest.raises(ValueError, match="no N"):
+        st.StepNormTest(0.5)(at(random_with_replacement(), st.SGD(0.1), [1.0, 1.0]).law)
+    for bad in (dict(xi=0), dict(xi=1, step="sampled")):
+        with pytest.raises(ValueError, match="number above 0|compare with one of"):
+            st.StepNormTest(**bad)
+    with pytest.raises(ValueError, match="no closed 'mapping' form"):
+        st.StepInnerProductTest(0.5, "mapping")
+
+
+def random_with_replacement():
+    smooth = random_sum(5)
+    return QuadraticSum(smooth.hessians, smooth.linear, replace=True)
