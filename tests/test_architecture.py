@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "samplingtheory"
-ORDER = ("seeds", "errors", "moments", "problems", "criteria", "methods", "steps", "sizing", "run", "evidence", "claims",
-         "store", "check", "verify", "report", "cli", "__main__")
+ORDER = ("seeds", "errors", "moments", "problems", "criteria", "methods", "steps", "sizing", "run", "evidence",
+         "claims", "store", "check", "verify", "report", "cli", "__main__")
 LAZY = ("sklearn", "matplotlib", "cvxpy", "torch", "joblib", "jinja2", "latex2mathml")
 FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts != ("__init__.py",))
 

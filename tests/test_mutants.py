@@ -14,6 +14,9 @@ SIGNAL = """        return dot(self.direction, self.direction)
 
     @cached_property
     def _centred"""
+STEPS = ["tests/test_steps.py"]
+COLUMN = """        column = "m" if self.step == "expected" else "E2"
+        return _first(m, lambda s: s.alpha"""
 CRITERIA = ["tests/test_criteria.py", "-k", "size_passes or moments_equal or whole or augmented"]
 
 MUTANTS = {  # name: (file, right, wrong, what must fail)
@@ -48,6 +51,14 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
                               "np.minimum(n, asked) if self.monotone", ["tests/test_sizing.py", "-k", "behind"]),
     "safeguard never fires": ("sizing.py", "(unchanged >= self.r) &", "(unchanged < 0) &",
                               ["tests/test_sizing.py", "-k", "safeguard"]),
+    "prox with lambda for alpha lambda": ("methods/proximal.py", "return self.h.prox(x - alpha * g, alpha)",
+                                          "return self.h.prox(x - alpha * g, 1.0)", STEPS),
+    "realised for expected step": ("criteria.py", COLUMN, COLUMN.replace('"m" if', '"E2" if'), STEPS),
+    "plain norm test for the step test": ("criteria.py", "(m.total, m.mapping,", "(m.total, m.signal,", STEPS),
+    "missing 1/alpha^2": ("criteria.py", "lambda s: s.alpha**2 * s.V <=", "lambda s: s.V <=", STEPS),
+    "missing 1/alpha^2 in the mapping": ("methods/proximal.py", "/ exact(self.alpha, x)", "/ 1", STEPS),
+    "extension forgets what it holds": ("problems/finite.py", "counts = held[row] + added", "counts = added",
+                                        ["tests/claims/test_xie2020.py", "-k", "nc6"]),
 }
 
 

@@ -76,10 +76,13 @@ def test_conditional_means_average_to_the_mean():
 
 
 def test_every_column_is_defined_and_finite():
-    names = [n for n in (*POINTS, *STEPS) if n not in ("lipschitz", "tries")]
+    complete = ("C", "V", "m", "v", "E2", "shadow")
+    names = [n for n in (*POINTS, *STEPS) if n not in ("lipschitz", "tries", *complete)]
     trace = st.run(five(), st.SGD(0.2), st.Fixed(3), [3.0], 2, replicates=50, rng=0, record=names)
     for name in names:
         assert trace[name].shape == ((3, 50) if name in POINTS else (2, 50))
+    every = st.run(five(), st.SGD(0.2), st.Fixed(3), [3.0], 1, rng=st.EVERY, record=complete)
+    assert all(np.isfinite(every.means(name)).all() for name in complete)
     np.testing.assert_allclose(trace["rel_total"], trace["rel_along"] + trace["rel_across"], rtol=1e-9, atol=1e-12)
 
 

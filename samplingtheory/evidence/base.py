@@ -90,6 +90,8 @@ class Evidence:
     @property
     def resolution(self) -> float:
         """value / lower: how much of the looseness is only lack of runs."""
+        if math.isinf(self.lower):
+            return 1.0
         return self.value / self.lower if self.lower > 0 else math.inf
 
 

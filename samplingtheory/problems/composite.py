@@ -79,6 +79,7 @@ class Composite:
     """
 
     size: int
+    population: float
     probabilities: Array
     atoms: Callable[[Array], tuple[Array, Array]]
     gradient: Callable[[Array], Array]
@@ -89,11 +90,11 @@ class Composite:
         if h.dim not in (None, smooth.dim):
             raise ValueError(f"{type(h).__name__} acts on {h.dim} coordinates and the smooth part on {smooth.dim}; "
                              "they must agree")
-        self.smooth, self.h, self.dim, self.population = smooth, h, smooth.dim, smooth.population
+        self.smooth, self.h, self.dim = smooth, h, smooth.dim
         self._given = None if minimiser is None else np.asarray(minimiser)
         if self._given is not None and self._given.shape != (self.dim,):
             raise ValueError(f"minimiser has shape {self._given.shape}; this problem needs ({self.dim},)")
-        for name in ("gradient", "law", "draw", "atoms", "probabilities", "size"):
+        for name in ("gradient", "law", "draw", "population", "atoms", "probabilities", "size"):
             if hasattr(smooth, name):  # a noiseless base has no law, a continuous one no atoms
                 setattr(self, name, getattr(smooth, name))
 
@@ -119,9 +120,9 @@ class Composite:
         """grad f, as floats."""
         return np.asarray(self.smooth.gradient(x), dtype=float)
 
-    def step(self, x: Array) -> Array:
-        """prox(x - alpha grad f(x)), alpha = 1/L."""
-        return self.h.prox(x - self.alpha * self.slope(x), self.alpha)
+    def step(self, x: Array, times: float = 1.0) -> Array:
+        """prox(x - a grad f(x)), a = times alpha."""
+        return self.h.prox(x - times * self.alpha * self.slope(x), times * self.alpha)
 
     def remainder(self, x: Array) -> tuple[Array, Array]:
         """z = step(x) and |w|, w = (x - z)/alpha - grad f(x) + grad f(z): a subgradient of phi at z."""
@@ -191,13 +192,14 @@ def _solve(problem: Composite) -> Array:
     """A minimiser of phi, (d,), to rounding: accelerated steps find the active set, Newton steps the last digits."""
     best, least = problem.remainder(np.zeros((1, problem.dim)))
     for k in range(ROUNDS):
-        x = _accelerated(problem.step, best, 50 * 2**k)
-        z, w = _newton(problem, x) if problem.dim <= NEWTON else problem.remainder(x)
-        scale = problem.scale(z[0])
-        done = least <= LOST * scale or (w > least / 2 and least <= 1e3 * LOST * scale)
+        z, w = problem.remainder(_accelerated(problem.step, best, 50 * 2**k))
+        rounding = LOST * problem.scale(z[0])
+        for times in (1.0, 1e2, 1e4, 1e6) if problem.dim <= NEWTON else ():
+            z, w = _newton(problem, z, w, times)
+        done = w > least / 2 and least <= 1e3 * rounding
         if w < least:
             best, least = z, w
-        if done or least <= LOST * scale:
+        if done or least <= rounding:
             break
     return best[0]
 
@@ -213,14 +215,17 @@ def _accelerated(step: Callable[[Array], Array], x: Array, steps: int) -> Array:
     return x
 
 
-def _newton(problem: Composite, x: Array) -> tuple[Array, Array]:
-    """Semismooth Newton steps on x = step(x) while they shorten w; Jacobian by differences, all rows at once."""
-    (z, w), eye = problem.remainder(x), np.eye(problem.dim)
+def _newton(problem: Composite, z: Array, w: Array, times: float) -> tuple[Array, Array]:
+    """Semismooth Newton steps on x = step(x, times) while they shorten w; Jacobian by central differences.
+
+    A coordinate of low curvature is told to be active only by a long step: `times` 1 is not always enough.
+    """
+    eye = np.eye(problem.dim)
     for _ in range(20):
         size = np.abs(z).max() + problem.alpha * np.abs(problem.slope(z)).max()
         move = 1e-6 * (size or 1.0) * eye
-        jacobian = (problem.step(z + move) - problem.step(z - move)) / (2 * move[0, 0])  # row i: in direction i
-        change = np.linalg.lstsq((eye - jacobian).T, (problem.step(z) - z)[0], rcond=1e-9)[0]
+        jacobian = (problem.step(z + move, times) - problem.step(z - move, times)) / (2 * move[0, 0])
+        change = np.linalg.lstsq((eye - jacobian).T, (problem.step(z, times) - z)[0], rcond=1e-9)[0]
         after, shorter = problem.remainder(z + change)
         if not shorter < w:
             break

@@ -212,6 +212,7 @@ class Nuclear:
         """weight |X|_* - <S, X> = sum_i sigma_i (w - p_i'S q_i) over X = sum sigma_i p_i q_i', w = weight, where
 
         w - p'Sq = (w/2)|p - Sq/w|^2 + sum_j (w^2 - tau_j^2)(b_j'q)^2/(2w),  S = sum_j tau_j a_j b_j'.
+        A small sigma_i that y does not have is known to 1e-16 sigma_1 only, and so is its term.
         """
         w, (left, sigma, right) = self.weight, self._svd(x)
         if w == 0:

@@ -18,8 +18,8 @@ def ratio_of(case):
     return found.value
 
 
-@pytest.mark.parametrize("parameters, ratio", [((0.2, 1, 0.2, 0.6), 0.791542857143), ((0.1, 1, 0.5, 0.5), 0.919166666667),
-                                               ((0.5, 2, 1, 0.19), 0.877666975309)])
+@pytest.mark.parametrize("parameters, ratio", [
+    ((0.2, 1, 0.2, 0.6), 0.791542857143), ((0.1, 1, 0.5, 0.5), 0.919166666667), ((0.5, 2, 1, 0.19), 0.877666975309)])
 def test_k8_t1_equals_the_formula(parameters, ratio):
     case = t1(*parameters)
     assert ratio_of(case) == pytest.approx(ratio, rel=1e-12)

@@ -142,28 +142,53 @@ def test_bregman_is_its_definition(h, u, v, alpha):
     assert (found >= 0).all() and h.bregman(y, y, s).max() <= 1e-26 * (1 + norm(s).max())
 
 
+@every
+@few
+@given(u=points, v=points, s=points)
+def test_subgradients_are_subgradients(h, u, v, s):
+    """Whatever s is: h(x) >= h(y) + <subgradient(y, s), x - y>."""
+    x, y = h.prox(u, 0.5), h.prox(v, 0.5)
+    s = h.subgradient(y, s)
+    assert (h.value(x) - h.value(y) - (s * (x - y)).sum(-1) >= -1e-12 * (1 + norm(s) * norm(x - y))).all()
+    assert np.abs(h.subgradient(y, s) - s).max() <= 1e-14 * (1 + np.abs(s).max())
+
+
 def exact_nuclear(x):
     """Singular values of a 2 x 2 matrix sum to sqrt(|X|^2 + 2 |det X|)."""
     a, b, c, d = x
     return (a * a + b * b + c * c + d * d + 2 * abs(a * d - b * c)).sqrt()
 
 
-whole = some.integers(-8, 8).filter(bool)
-
-
-@few
-@given(p=some.tuples(whole, whole), q=some.tuples(whole, whole), move=points, scale=some.sampled_from([1.0, 1e-4, 1e-6]))
-def test_the_nuclear_bregman_does_not_cancel(p, q, move, scale):
-    """Against 60 digits, near a y of rank 1 exactly; the subgradient itself is rounded, hence 1e-15 |x - y|."""
-    h, y = Nuclear(0.8, (2, 2)), np.outer(p, q).astype(float).reshape(4)
-    s, x = h.subgradient(y, move[1]), y + scale * move[0]
+def exact_rise(h, x, y, s):
+    """h(x) - h(y) - <s, x - y> of the nuclear norm, from 60 digits."""
     with localcontext() as context:
         context.prec = 60
         X, Y, S = ([Decimal(float(t)) for t in point] for point in (x, y, s))
-        true = Decimal(0.8) * (exact_nuclear(X) - exact_nuclear(Y)) - sum(
-            a * (b - c) for a, b, c in zip(S, X, Y, strict=True))
-    found = float(h.bregman(x[None], y, s)[0])
-    assert abs(found - float(true)) <= 1e-12 * abs(float(true)) + 4e-15 * norm(x - y)
+        slope = sum(a * (b - c) for a, b, c in zip(S, X, Y, strict=True))
+        return float(Decimal(h.weight) * (exact_nuclear(X) - exact_nuclear(Y)) - slope)
+
+
+whole = some.integers(-8, 8).filter(bool)
+pairs = npst.arrays(float, 2, elements=whole.map(float))
+
+
+@few
+@given(p=pairs, q=pairs, a=pairs, b=pairs, s=points, t=some.sampled_from([1.0, 2.0**-10, 2.0**-20]))
+def test_the_nuclear_bregman_does_not_cancel(p, q, a, b, s, t):
+    """x, y of rank 1 exactly; 4e-15 |x - y|: the subgradient itself is rounded, which the reference sees."""
+    h, y, x = Nuclear(0.8, (2, 2)), np.outer(p, q).reshape(4), np.outer(p + t * a, q + t * b).reshape(4)
+    s = h.subgradient(y, s[0])
+    true = exact_rise(h, x, y, s)
+    assert abs(h.bregman(x, y, s) - true) <= 1e-10 * true + 4e-15 * norm(x - y) + 1e-28
+
+
+@few
+@given(p=pairs, q=pairs, move=points, t=some.sampled_from([1.0, 1e-4, 1e-6]))
+def test_the_nuclear_bregman_at_a_higher_rank(p, q, move, t):
+    h, y = Nuclear(0.8, (2, 2)), np.outer(p, q).reshape(4)
+    s, x = h.subgradient(y, move[1]), y + t * move[0]
+    true = exact_rise(h, x, y, s)
+    assert abs(h.bregman(x, y, s) - true) <= 1e-12 * true + 4e-15 * norm(x - y) + 4e-16 * norm(x)
 
 
 EXACT = {"box": Box(-0.5, 1.0), "simplex": Simplex(), "l1 ball": L1Ball(2), "l1": L1(0.75),
@@ -203,8 +228,8 @@ def test_outside_a_set(h):
 @every_set
 def test_membership_forgives_rounding_and_no_more(h):
     y = h.prox(np.array([[3.0, -2.0, 0.5, 1.0]]), 1.0)
-    assert h.contains(y * (1 + 4e-16)).all() and not h.contains(y + 1e-9 * np.sign(np.array([1, -1, 1, 1]))).all() \
-        or isinstance(h, Box) and h.contains(y).all()
+    assert (h.contains(y * (1 + 4e-16)).all() and not h.contains(y + 1e-9 * np.sign(np.array([1, -1, 1, 1]))).all()) \
+        or (isinstance(h, Box) and h.contains(y).all())
 
 
 @every

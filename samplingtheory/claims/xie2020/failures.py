@@ -113,7 +113,7 @@ unbiased = Claim(
     source=Source(PAPER, "control NC6 of our notes", OURS),
     statement=r"\mathbb{E}_k\,g_k=\nabla f(x_k)",
     explain="All theorems assume it. It holds when the law or an independent pilot batch decides, and fails when the "
-            "batch that steps is the one that was tested: by .0917 (extended) and .1222 (redrawn) where grad f is .1333.",
+            "batch that steps is the one that was tested: by .0917 (extended), .1222 (redrawn) where grad f is .1333.",
     quantity=Quantity((("bias", bias), "grad2"), lambda s, now, then: (1 + then.bias, np.ones(len(then.bias))),
                       equality=True),
     hypotheses={"before": BEFORE},
