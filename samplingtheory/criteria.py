@@ -227,6 +227,7 @@ class StepInnerProductTest:
     """C <= (eta / (2 alpha)) E|x+ - x|^2, C = -E<g - grad f, x+ - x>: the error that survives the prox.
 
     step  'realised'  E|x+ - x|^2 (condition M, the weakest)    'expected'  |E x+ - x|^2 (I1 with xi = eta/2)
+          'mapping'   practical: C from random blocks of the batch, against the step that it makes
     In the spirit of Xie et al. (2024); with h = 0, M is the norm test with eps^2 = eta/(2 - eta).
     """
 
@@ -236,10 +237,13 @@ class StepInnerProductTest:
     def __post_init__(self) -> None:
         _positive("eta", self.eta)
         _check_step(self.step)
-        if self.step == "mapping":
-            raise ValueError("the inner product condition has no closed 'mapping' form; use StepNormTest")
 
     def __call__(self, m: Any) -> Array:
+        if self.step == "mapping":
+            if not hasattr(m, "surviving"):
+                raise ValueError("the inner product condition is closed only on a batch: with the exact law of data "
+                                 "too large to enumerate use StepNormTest(xi, 'mapping')")
+            return smallest(m.surviving, m.alpha**2 * m.mapping, np.sqrt(self.eta), m.population)
         column = "m" if self.step == "expected" else "E2"
         return _first(m, lambda s: 2 * s.alpha * s.C <= self.eta * getattr(s, column) * SLACK, "StepInnerProductTest")
 

@@ -92,6 +92,7 @@ class AtBatch:
 
     def __init__(self, batch: Batch, method: Any, state: Any) -> None:
         self._batch, self._method, self._state = batch, method, state
+        self.alpha = getattr(method, "alpha", None)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch.moments, name)
@@ -99,6 +100,28 @@ class AtBatch:
     @cached_property
     def mapping(self) -> Array:
         return _mapping(self._method, take(self._state, self._batch.parent), self._batch.moments.mean)
+
+    @cached_property
+    def surviving(self) -> Array:
+        """Estimate of 2 alpha C for ONE sample, from B = 8 (fewer if n < 8) random blocks of the batch.
+
+        With block means g_b and gt_b = g + (g_b - g)/sqrt(B), which scatters like a batch of n:
+        C = -sum_b <gt_b - g, x_b - xbar>/(B - 1), x_b the step of gt_b. inf where n = 1. Source: ours.
+        """
+        batch, method = self._batch, self._method
+        if batch.blocks is None:
+            raise ValueError("this problem cannot split a batch into blocks, which the practical inner product test "
+                             "on the step needs; use a finite sum")
+        n = np.asarray(batch.moments.n, dtype=float)
+        B = int(min(8, n.min()))
+        if B < 2:
+            return np.full(len(n), np.inf)
+        g, state = batch.moments.mean, take(self._state, batch.parent)
+        moved = g[:, None, :] + (batch.blocks(B) - g[:, None, :]) / np.sqrt(B)
+        steps = np.stack([exact_gradient_step(method, state, moved[:, b]).x for b in range(B)], axis=1)
+        off = steps - steps.mean(axis=1, keepdims=True)
+        C = -((moved - g[:, None, :]) * off).sum((-2, -1)) / (B - 1)
+        return n * 2 * method.alpha * np.maximum(C, 0)
 
     def step(self, n: Array) -> StepMoments:
         raise ValueError("a single batch shows one step, not its expectation: use step='mapping' in practical tests")

@@ -100,10 +100,52 @@ def test_what_cannot_be_read_is_refused():
     for bad in (dict(xi=0), dict(xi=1, step="sampled")):
         with pytest.raises(ValueError, match=r"number above 0|compare with one of"):
             st.StepNormTest(**bad)
-    with pytest.raises(ValueError, match="no closed 'mapping' form"):
-        st.StepInnerProductTest(0.5, "mapping")
+    with pytest.raises(ValueError, match="closed only on a batch"):
+        st.StepInnerProductTest(0.5, "mapping")(view.law)
 
 
 def random_with_replacement():
     smooth = random_sum(5)
     return QuadraticSum(smooth.hessians, smooth.linear, replace=True)
+
+
+def regression():
+    from samplingtheory.problems.regression import LeastSquares
+
+    rng = np.random.default_rng(2)
+    return LeastSquares(rng.standard_normal((40, 3)), rng.standard_normal(40), ridge=0.1)
+
+
+def many_atoms():
+    rng = np.random.default_rng(2)
+    return QuadraticSum(np.ones(40), rng.standard_normal((40, 3)))
+
+
+@pytest.mark.parametrize("make", [regression, many_atoms])
+@pytest.mark.parametrize("n", [2, 9, 16, 40])
+def test_blocks_partition_the_batch(make, n):
+    """Block means, weighted by their sizes, give the batch mean; sizes differ by at most one."""
+    problem, B = make(), min(8, n)
+    batch = problem.draw(np.full((5, 3), 0.3), np.full(5, float(n)), np.random.default_rng(1))
+    sizes = np.bincount(np.arange(n) * B // n, minlength=B)
+    np.testing.assert_allclose(np.einsum("b,ebd->ed", sizes / n, batch.blocks(B)), batch.moments.mean, rtol=1e-10)
+
+
+@pytest.mark.parametrize("make", [regression, many_atoms])
+def test_surviving_error_without_h_is_the_total_variance(make):
+    """h = 0: C = alpha V, so the estimate of 2 alpha C is unbiased for 2 alpha^2 total; five standard errors."""
+    problem, method, R = make(), st.SGD(0.4), 4000
+    view = View(problem, method, method.init(np.full((R, 3), 0.3)), np.random.default_rng(3))
+    estimate = view.seen(view.draw(np.full(R, 16.0))).surviving
+    expected = 2 * 0.16 * float(view.law.total[0])
+    assert abs(estimate.mean() - expected) <= 5 * estimate.std() / np.sqrt(R)
+
+
+def test_surviving_error_vanishes_where_the_projection_absorbs_it():
+    b = np.array([[1.5], [3.0], [5.0], [2.5]] * 4)
+    h = Box(np.zeros(1), np.ones(1))
+    problem, method = Composite(QuadraticSum(np.ones(16), b), h), st.ProximalGradient(0.9, h)
+    view = View(problem, method, method.init(np.ones((3, 1))), np.random.default_rng(0))
+    seen = view.seen(view.draw(np.full(3, 4.0)))
+    assert (seen.surviving == 0).all() and (st.StepInnerProductTest(0.5, "mapping")(seen) == 0).all()
+    assert (st.StepNormTest(0.5, "mapping")(seen) == 16).all()

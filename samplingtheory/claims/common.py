@@ -74,12 +74,18 @@ def small_logistic(replace: bool = False) -> Any:
     return LogisticRegression(A, y, ridge=0.1, replace=replace)
 
 
+def bundled(name: str) -> tuple[Array, Array]:
+    """(A, y) of a data set shipped with scikit-learn: 'breast_cancer' or 'digits'."""
+    from ..problems.data import breast_cancer, digits
+
+    return {"breast_cancer": breast_cancer, "digits": digits}[name]()
+
+
 def real(name: str) -> Any:
     """Ridge-logistic regression on a data set shipped with scikit-learn (ridge 1/N)."""
-    from ..problems import data
     from ..problems.regression import LogisticRegression
 
-    return LogisticRegression(*getattr(data, name)())
+    return LogisticRegression(*bundled(name))
 
 
 def cosine_sum(N: int = 6) -> Any:

@@ -41,6 +41,7 @@ class Batch:
     parent   row of the point it was drawn at (None: batch r belongs to replicate r)
     weight   conditional probability of the batch given its parent (None: it was drawn at random)
     value    y (E, d) -> F_S(y) - F_S(x), in a form that does not cancel; None where no function is known
+    blocks   B -> means (E, B, d) of a random split of each batch into B equal parts (by one sample at most)
     counts   how often each atom of a finite support is held, (E, A): what a larger batch extends
     """
 
@@ -50,6 +51,7 @@ class Batch:
     weight: Array | None = None
     value: Callable[[Array], Array] | None = field(default=None, repr=False)
     counts: Array | None = field(default=None, repr=False)
+    blocks: Callable[[int], Array] | None = field(default=None, repr=False)
 
     def without(self, rows: Array) -> Batch:
         """The same batches with those of `rows` emptied: extending them then draws afresh."""

@@ -120,9 +120,9 @@ class Composite:
         """grad f, as floats."""
         return np.asarray(self.smooth.gradient(x), dtype=float)
 
-    def step(self, x: Array, times: float = 1.0) -> Array:
-        """prox(x - a grad f(x)), a = times alpha."""
-        return self.h.prox(x - times * self.alpha * self.slope(x), times * self.alpha)
+    def step(self, x: Array) -> Array:
+        """prox(x - alpha grad f(x)), alpha = 1/L."""
+        return self.h.prox(x - self.alpha * self.slope(x), self.alpha)
 
     def remainder(self, x: Array) -> tuple[Array, Array]:
         """z = step(x) and |w|, w = (x - z)/alpha - grad f(x) + grad f(z): a subgradient of phi at z."""
@@ -193,9 +193,8 @@ def _solve(problem: Composite) -> Array:
     best, least = problem.remainder(np.zeros((1, problem.dim)))
     for k in range(ROUNDS):
         z, w = problem.remainder(_accelerated(problem.step, best, 50 * 2**k))
+        z, w = _newton(problem, z, w) if problem.dim <= NEWTON else (z, w)
         rounding = LOST * problem.scale(z[0])
-        for times in (1.0, 1e2, 1e4, 1e6) if problem.dim <= NEWTON else ():
-            z, w = _newton(problem, z, w, times)
         done = w > least / 2 and least <= 1e3 * rounding
         if w < least:
             best, least = z, w
@@ -215,18 +214,15 @@ def _accelerated(step: Callable[[Array], Array], x: Array, steps: int) -> Array:
     return x
 
 
-def _newton(problem: Composite, z: Array, w: Array, times: float) -> tuple[Array, Array]:
-    """Semismooth Newton steps on x = step(x, times) while they shorten w; Jacobian by central differences.
-
-    A coordinate of low curvature is told to be active only by a long step: `times` 1 is not always enough.
-    """
+def _newton(problem: Composite, z: Array, w: Array) -> tuple[Array, Array]:
+    """Semismooth Newton steps on x = step(x) while they shorten w; the Jacobian by central differences."""
     eye = np.eye(problem.dim)
     for _ in range(20):
         size = np.abs(z).max() + problem.alpha * np.abs(problem.slope(z)).max()
         move = 1e-6 * (size or 1.0) * eye
-        jacobian = (problem.step(z + move, times) - problem.step(z - move, times)) / (2 * move[0, 0])
-        change = np.linalg.lstsq((eye - jacobian).T, (problem.step(z, times) - z)[0], rcond=1e-9)[0]
-        after, shorter = problem.remainder(z + change)
+        jacobian = (problem.step(z + move) - problem.step(z - move)) / (2 * move[0, 0])  # row i: in direction i
+        change = np.linalg.lstsq((eye - jacobian).T, (problem.step(z) - z)[0], rcond=1e-9)[0]
+        after, shorter = problem.remainder(problem.step(z + change))  # w is judged at a point of the domain
         if not shorter < w:
             break
         z, w = after, shorter

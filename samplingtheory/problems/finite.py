@@ -130,8 +130,19 @@ def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, 
         counts = draw_atoms(n, probabilities, rng)
     else:
         counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
+    def blocks(B: int) -> Array:
+        label = block_labels(counts > 0, B, rng)
+        parts = np.stack([np.where(label == b, counts, 0) for b in range(B)], axis=1)
+        return parts @ atoms / parts.sum(-1, keepdims=True)
     return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
-                 counts=counts)
+                 counts=counts, blocks=blocks)
+
+
+def block_labels(member: Array, B: int, rng: np.random.Generator) -> Array:
+    """Random labels 0..B-1 (R, N) of the members of each row, in parts that differ by at most one; -1 elsewhere."""
+    keys = np.where(member, rng.random(member.shape), np.inf)
+    rank = keys.argsort(axis=1).argsort(axis=1)
+    return np.where(member, rank * B // member.sum(axis=1, keepdims=True), -1)
 
 
 def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng: Chance, batch: Batch,

@@ -92,7 +92,19 @@ class LinearModel:
         n = least_size(n, self.population)
         parts = draw_parts(self.data, n, rng, self.replace)
         m = self._moments(parts, x, size=n, scale=n / np.maximum(n - 1, 1), n=n, dof=n - 1)
-        return Batch(m, n, value=self._value(parts, x, n))
+        return Batch(m, n, value=self._value(parts, x, n), blocks=self._blocks(parts, x, rng))
+
+    def _blocks(self, parts: Parts, x: Array, rng: np.random.Generator) -> Callable[[int], Array]:
+        def means(B: int) -> Array:
+            out, ones = np.empty((len(x), B, self.dim)), np.ones(self.size)
+            for r, rows in parts:
+                s = self.slope(rows.project(x[r]), rows.at(self.y))
+                label = rows.labels(len(x[r]), B, rng)
+                for b in range(B):
+                    inside = (label == b).astype(float)
+                    out[r, b] = rows.combine(s * inside, self.data.A) / rows.combine(inside, ones)[:, None]
+            return out + self.ridge * x[:, None, :]
+        return means
 
     def _value(self, parts: Parts, x: Array, n: Array) -> Callable[[Array], Array]:
         predictions = cache(lambda i: parts[i][1].project(x[parts[i][0]]))

@@ -99,7 +99,8 @@ class L1:
 
     def prox(self, u: Array, alpha: Any) -> Array:
         t = alike(alpha, u) * alike(self.weight, u)
-        return u - clip(u, -t, t)
+        inner = clip(u, -t, t)
+        return np.subtract(u, inner, out=inner)
 
     def contains(self, x: Array) -> Array:
         return _everywhere(x)

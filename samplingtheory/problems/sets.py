@@ -33,7 +33,9 @@ def norm(x: Array) -> Array:
 
 
 def clip(x: Array, low: Any, high: Any) -> Array:
-    return np.minimum(np.maximum(x, low), high)  # unlike np.clip it passes Fractions beside infinite bounds
+    """min(max(x, low), high): unlike np.clip it passes Fractions beside infinite bounds."""
+    out = np.maximum(x, low)
+    return np.minimum(out, high, out=out)  # in place here and below: new pages cost more than the arithmetic
 
 
 def alike(v: Any, like: Array) -> Any:
@@ -75,10 +77,12 @@ def onto_simplex(u: Array, total: Any) -> Array:
     need(u.shape[-1] > 0, "a simplex of dimension 0 is empty; points need at least one coordinate")
     below = u.max(-1, keepdims=True) - u
     ordered = np.sort(below, axis=-1)
-    short = ordered.cumsum(-1) + total
-    k = (ordered * np.arange(1, u.shape[-1] + 1) < short).sum(-1, keepdims=True)
-    level = np.take_along_axis(short, k - 1, -1) / k
-    return np.maximum(level - below, 0)
+    short = ordered.cumsum(-1)
+    short += total
+    ordered *= np.arange(1, u.shape[-1] + 1)
+    k = (ordered < short).sum(-1, keepdims=True)
+    np.subtract(np.take_along_axis(short, k - 1, -1) / k, below, out=below)
+    return np.maximum(below, 0, out=below)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +189,10 @@ class Ball:
     def prox(self, u: Array, alpha: Any) -> Array:
         z = u - self.center
         size = norm(z)[..., None]
-        return np.where(size <= self.radius, u, self.center + z * (self.radius / np.maximum(size, self.radius)))
+        z *= self.radius / np.maximum(size, self.radius)
+        z += self.center
+        np.copyto(z, u, where=size <= self.radius)
+        return z
 
     def contains(self, x: Array) -> Array:
         return self._slack(x) >= -TOL * self._size

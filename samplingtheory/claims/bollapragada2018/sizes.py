@@ -17,7 +17,7 @@ from ...problems.quadratic import GaussianQuadratic, Quadratic, QuadraticSum
 from ...run import Step
 from ...sizing import Fixed
 from ..base import RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
-from ..common import random_points, small_logistic
+from ..common import bundled, random_points, small_logistic
 from .cases import PAPER
 
 PARTS = ("total", "along", "across")
@@ -118,10 +118,9 @@ def size_case(name: str, problem: Any, x0: Any = None, inner: Any = InnerProduct
 
 def _real_sizes(name: str, replace: bool) -> Any:
     def build() -> Case:
-        from ...problems import data
         from ...problems.regression import LogisticRegression
 
-        A, y = getattr(data, name)()
+        A, y = bundled(name)
         problem = LogisticRegression(A, y, replace=replace)
         return size_case(f"{name}, {'with' if replace else 'without'} replacement", problem)
     return build

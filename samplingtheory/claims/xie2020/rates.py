@@ -16,6 +16,7 @@ from ...problems.prox import L1, Box, Nothing
 from ...problems.quadratic import QuadraticSum
 from ...sizing import Ahead, Fixed
 from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
+from ..common import bundled
 from .cases import (
     MASTER,
     NORM,
@@ -53,10 +54,9 @@ def restricted(eta: float) -> Any:
 @lru_cache(maxsize=2)
 def real_problem(name: str) -> Composite:
     """l1-logistic regression and box-constrained least squares on data shipped with scikit-learn."""
-    from ...problems import data
     from ...problems.regression import LeastSquares, LogisticRegression
 
-    A, y = data.breast_cancer()
+    A, y = bundled("breast_cancer")
     if name == "l1":
         return Composite(LogisticRegression(A, y, ridge=0.05), L1(0.05))
     return Composite(LeastSquares(A, y, ridge=0.05), Box(np.zeros(A.shape[1]), np.full(A.shape[1], 0.5)))
