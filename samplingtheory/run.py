@@ -265,6 +265,8 @@ def run(
         raise ValueError("stop= freezes simulated replicates; it has no meaning under EVERY")
     points, columns = _columns(record)
     x, origin = _start(x0, replicates, problem.dim, enumerated)
+    if hasattr(problem, "check_start"):
+        problem.check_start(x)
     weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
     state, chosen, alive = method.init(x), sizing.init(len(x)), np.arange(len(x))
     trace = Trace({n: [] for n in points}, {n: [] for n in columns}, [weight], [origin])

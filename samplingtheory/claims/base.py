@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from ..evidence.base import EXACT, MC, Evidence, Quantity
+from ..evidence.base import CERTIFICATE, EXACT, MC, Evidence, Quantity
 
 KINDS = ("step", "statement", "pathwise", "probability", "class", "rate")
 STATED, RECONSTRUCTED, OURS = "stated", "reconstructed", "ours"
@@ -67,6 +67,7 @@ class Claim:
     broken   hypothesis -> cases that violate it and no other: they must be refuted
     expected 'holds', or 'fails' for wrong bounds and rules: then the tight cases are counter-examples
     no_tight why there is no tight case, if there is none
+    related  for a claim about a class: the claim that tests the same rate along runs
     """
 
     id: str
@@ -83,6 +84,7 @@ class Claim:
     expected: str = "holds"
     no_tight: str = ""
     explain: str = ""
+    related: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -137,7 +139,12 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
         wrong = [name for name in failed if name != violates] or [f"{violates} is not violated"]
         words = f"inconclusive (hypothesis: {', '.join(wrong)})"
     elif evidence.refutes:
-        words = f"refuted at risk {evidence.risk:g}" if evidence.grade == MC else "refuted"
+        words = {MC: f"refuted at risk {evidence.risk:g}", CERTIFICATE: "refuted by this function"}.get(
+            evidence.grade, "refuted")
+    elif evidence.grade == CERTIFICATE and evidence.confirmed:
+        words = "holds for the whole class" + (f" within {evidence.error:.0e}" if evidence.error else "")
+    elif evidence.grade == CERTIFICATE:
+        words = f"not refuted ({evidence.ended})"
     elif evidence.ended:
         words = f"inconclusive ({evidence.ended})"
     elif evidence.grade == MC:
@@ -174,7 +181,7 @@ class Verdict:
         return self.verdict.startswith("inconclusive")
 
 
-ORDER = ("refuted", "inconclusive", "not refuted", "confirmed")
+ORDER = ("refuted", "inconclusive", "not refuted", "confirmed", "holds")
 
 
 def judge(claim: Claim, results: list[CaseResult], seed: int, seconds: float) -> Verdict:
@@ -223,6 +230,6 @@ def _plain(value: Any) -> Any:
 
 
 __all__ = [
-    "EXACT", "KINDS", "MC", "OURS", "RECONSTRUCTED", "STATED", "Case", "CaseResult", "Claim", "Evidence",
+    "CERTIFICATE", "EXACT", "KINDS", "MC", "OURS", "RECONSTRUCTED", "STATED", "Case", "CaseResult", "Claim", "Evidence",
     "Hypothesis", "Quantity", "Source", "Symbols", "Verdict", "as_plain", "judge", "judge_case",
 ]

@@ -25,8 +25,10 @@ def spectrum(H: Array) -> tuple[float, float]:
     values = np.asarray(H, dtype=float) if H.ndim == 1 else np.linalg.eigvalsh(np.asarray(H, dtype=float))
     if not (np.isfinite(values).all() and values.min() >= -1e-12 * abs(values).max()):
         raise ValueError(f"the Hessian has smallest eigenvalue {values.min():.3g}; it must be positive semidefinite")
-    exact = H.ndim == 1
-    return max(0.0, float(values.min()) / (1 if exact else UP)), float(values.max()) * (1 if exact else UP)
+    if H.ndim == 1:
+        return max(0.0, float(values.min())), float(values.max())
+    low, high = float(values.min()), float(values.max())
+    return (low / UP if low > 1e-12 * high else 0.0), high * UP  # below that a positive eigenvalue may be rounding
 
 
 class Quadratic:
@@ -191,7 +193,7 @@ class QuadraticSum(Quadratic):
         else:
             count = N
             mean = h.mean(0)
-            minimiser = b.mean(0) / mean if mean.ndim == 1 else np.linalg.solve(mean, b.mean(0))
+            minimiser = b.mean(0) / mean if mean.ndim == 1 else _least_solution(mean, b.mean(0))
         super().__init__(h.sum(0) / count, minimiser)
         self.size = N
         self.population = math.inf if replace else N
@@ -221,6 +223,16 @@ class QuadraticSum(Quadratic):
             values = (self._gradients(middle) * move[:, None, :]).sum(-1)
             return (counts * values).sum(-1) / counts.sum(-1)
         return difference
+
+
+def _least_solution(H: Array, b: Array) -> Array:
+    """The shortest minimiser of x'Hx/2 - b'x; ValueError if b has a part in the kernel of H."""
+    if np.linalg.cond(H) < 1e12:
+        return np.linalg.solve(H, b)
+    x = np.linalg.lstsq(H, b, rcond=1e-12)[0]
+    if np.abs(H @ x - b).max() > 1e-9 * max(np.abs(b).max(), 1e-300):
+        raise ValueError("the mean Hessian is singular and the linear term is not in its range: F has no minimiser")
+    return x
 
 
 def _solve_exactly(H: Array, b: Array) -> Array:

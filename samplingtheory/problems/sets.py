@@ -32,12 +32,6 @@ def norm(x: Array) -> Array:
     return np.sqrt(dot(x, x))
 
 
-def clip(x: Array, low: Any, high: Any) -> Array:
-    """min(max(x, low), high): unlike np.clip it passes Fractions beside infinite bounds."""
-    out = np.maximum(x, low)
-    return np.minimum(out, high, out=out)  # in place here and below: new pages cost more than the arithmetic
-
-
 def alike(v: Any, like: Array) -> Any:
     """A number or (d,) of them in the arithmetic of `like`: floats, or Fractions (infinite entries stay floats)."""
     rational = np.asarray(v).dtype == object
@@ -77,12 +71,11 @@ def onto_simplex(u: Array, total: Any) -> Array:
     need(u.shape[-1] > 0, "a simplex of dimension 0 is empty; points need at least one coordinate")
     below = u.max(-1, keepdims=True) - u
     ordered = np.sort(below, axis=-1)
-    short = ordered.cumsum(-1)
-    short += total
+    short = ordered.cumsum(-1) + total
     ordered *= np.arange(1, u.shape[-1] + 1)
     k = (ordered < short).sum(-1, keepdims=True)
-    np.subtract(np.take_along_axis(short, k - 1, -1) / k, below, out=below)
-    return np.maximum(below, 0, out=below)
+    inside = np.take_along_axis(short, k - 1, -1) / k - below
+    return np.maximum(inside, 0, out=inside)  # in place, here and below: new pages cost more than arithmetic
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +99,7 @@ class Box:
         return _inside(self.contains(x))
 
     def prox(self, u: Array, alpha: Any) -> Array:
-        return clip(u, alike(self.low, u), alike(self.high, u))
+        return np.clip(u, alike(self.low, u), alike(self.high, u))
 
     def contains(self, x: Array) -> Array:
         excess = np.maximum(self.low - x, x - self.high)
@@ -189,7 +182,7 @@ class Ball:
     def prox(self, u: Array, alpha: Any) -> Array:
         z = u - self.center
         size = norm(z)[..., None]
-        z *= self.radius / np.maximum(size, self.radius)
+        z = z * (self.radius / np.maximum(size, self.radius))
         z += self.center
         np.copyto(z, u, where=size <= self.radius)
         return z
@@ -243,7 +236,7 @@ class L1Ball:
         held, sign = y != 0, np.where(y < 0, -1, 1)
         c = np.where(held, s * sign, 0).sum(-1, keepdims=True) / np.maximum(held.sum(-1, keepdims=True), 1)
         c = np.where(self._slack(y)[..., None] > 0, 0, np.maximum(c, 0))
-        return np.where(held, c * sign, clip(s, -c, c))
+        return np.where(held, c * sign, np.clip(s, -c, c))
 
     def bregman(self, x: Array, y: Array, s: Array) -> Array:
         """With c = max |s_i|, <s, y> = c radius: c (radius - |x|_1) + sum_i c |x_i| - s_i x_i."""

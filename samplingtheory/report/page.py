@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from .. import store
 from ..claims.base import MARGIN, CaseResult, Claim, Verdict
-from . import words
+from ..claims.worst_cases import INEXPRESSIBLE
+from . import tightness, words
 from .draw import svg
 from .series import plots
 
@@ -67,6 +68,7 @@ def render(verdicts: Sequence[Verdict], claims: Iterable[Claim], *, level: str, 
         sections=sections, summary=words.summary(verdicts), level=level, seed=seed, date=date, missing=missing,
         versions=store.versions(), provenance=words.PROVENANCE, kind=words.KIND,
         total=sum(v.seconds for v in verdicts), case_status=words.case_status,
+        tightness=tightness.rows(verdicts, table), inexpressible=INEXPRESSIBLE,
     )
 
 

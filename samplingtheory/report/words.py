@@ -77,7 +77,8 @@ def status(v: Verdict) -> Status:
         return Status("unsure", "?", v.verdict)
     if v.verdict.startswith("refuted"):
         return Status("denied", "¬", f"{v.verdict}, as it should be")
-    return Status("confirmed", "✓", v.verdict) if v.verdict.startswith("confirmed") else Status("open", "○", v.verdict)
+    sure = v.verdict.startswith(("confirmed", "holds"))
+    return Status("confirmed", "✓", v.verdict) if sure else Status("open", "○", v.verdict)
 
 
 def _complaint(v: Verdict) -> str:
@@ -104,7 +105,7 @@ def case_status(case: CaseResult, expected: str) -> Status:
         return Status("denied", "¬", said) if fine else Status("wrong", "✗", said)
     if meant:
         return Status("wrong", "✗", f"survived: {said}")
-    return Status("confirmed", "✓", said) if said.startswith("confirmed") else Status("open", "○", said)
+    return Status("confirmed", "✓", said) if said.startswith(("confirmed", "holds")) else Status("open", "○", said)
 
 
 def summary(verdicts: Iterable[Verdict]) -> str:
@@ -113,7 +114,7 @@ def summary(verdicts: Iterable[Verdict]) -> str:
     if not verdicts:
         return "No claim was checked."
     counts = Counter(status(v).key for v in verdicts)
-    parts = ("confirmed", "confirmed on every instance"), ("open", "not refuted"), (
+    parts = ("confirmed", "confirmed"), ("open", "not refuted"), (
         "denied", "refuted as they should be" if counts["denied"] != 1 else "refuted as it should be"), (
         "unsure", "inconclusive"), ("wrong", "not as expected")
     found = ", ".join(f"{counts[key]} {words}" for key, words in parts if counts[key])

@@ -210,6 +210,12 @@ def test_fractions_pass_and_agree(h, u, v, alpha):
     assert np.allclose(h.prox(u, alpha), x.astype(float), rtol=0, atol=1e-14 * 20)
 
 
+@every
+def test_whole_numbers_are_numbers(h):
+    u = np.array([[3, -2, 0, 1]])
+    assert np.array_equal(h.prox(u, 1), h.prox(u.astype(float), 1.0))
+
+
 def test_fractions_as_parameters_serve_floats_too():
     u = np.array([[2.0, -0.25]])
     for h in (L1(Fraction(1, 2)), Box(Fraction(0), Fraction(1, 3)), Simplex(Fraction(1, 2)), L1Ball(Fraction(1, 4))):

@@ -1,0 +1,164 @@
+"""Models of one step over whole function classes, for the claims of grade CERTIFICATE.
+
+Each builder takes exact parameters as strings or integers and a number type, so that one text serves the solver (float)
+and the certificate (Fraction).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from ..evidence.worstcase.gram import Form, Model, Vector
+from .base import Symbols
+
+Build = Callable[[Any], Model]
+
+
+def scenarios(model: Model, S: int, weight: Any) -> tuple[list[Vector], Form]:
+    """S equally likely noise vectors with mean zero, and their mean square."""
+    e = [model.vector(f"noise {s}") for s in range(S - 1)]
+    last = -e[0]
+    for v in e[1:]:
+        last = last - v
+    e.append(last)
+    total = e[0].squared
+    for v in e[1:]:
+        total = total + v.squared
+    return e, total * weight
+
+
+def mean(forms: list[Form], weight: Any) -> Form:
+    total = forms[0]
+    for form in forms[1:]:
+        total = total + form
+    return total * weight
+
+
+def noisy_step(L: Any, mu: Any, growth: Any, alpha: Any, measure: str = "value") -> Build:
+    """One SGD step, E|g - grad f|^2 <= (M - 1)|grad f|^2 with two scenarios: E f(x+) for f(x) = 1, or E|x+|^2."""
+    def build(number: Any) -> Model:
+        l, m, M, a, half = (number(Fraction(v)) for v in (L, mu, growth, alpha, Fraction(1, 2)))
+        model = Model()
+        f = model.function(l, m)
+        x = model.vector("x")
+        f.minimum()
+        g, F = f.at(x, "0")
+        e, V = scenarios(model, 2, half)
+        model.require("test", V - (M - 1) * g.squared)
+        ends = [x - a * (g + v) for v in e]
+        if measure == "distance":
+            model.require("start", x.squared - 1)
+            return model.maximise(mean([y.squared for y in ends], half))
+        model.require("start", F - 1)
+        return model.maximise(mean([f.at(y, f"1{s}")[1] for s, y in enumerate(ends)], half))
+    return build
+
+
+def reduced_step(L: Any, mu: Any, growth: Any, alpha: Any) -> Build:
+    """The same worst case with one point: f(x - alpha grad f) + (L/2) alpha^2 (M - 1)|grad f|^2 (reduction lemma)."""
+    def build(number: Any) -> Model:
+        l, m, M, a = (number(Fraction(v)) for v in (L, mu, growth, alpha))
+        model = Model()
+        f = model.function(l, m)
+        x = model.vector("x")
+        f.minimum()
+        g, F = f.at(x, "0")
+        _, after = f.at(x - a * g, "1")
+        model.require("start", F - 1)
+        return model.maximise(after + l * a * a * (M - 1) / 2 * g.squared)
+    return build
+
+
+def sharp_multipliers(s: Symbols) -> dict[str, Fraction]:
+    """The exact dual of `reduced_step`: r = 1 - alpha mu on (x, x+), alpha mu on (*, x+), r - rho on (*, x)."""
+    a, m, l, M = (Fraction(v) for v in (s.exact_alpha, s.exact_mu, s.exact_L, s.exact_growth))
+    r = 1 - a * m
+    rho = r * r + a * a * l * m * (M - 1)
+    return {"f: 0 above 1": r, "f: * above 1": a * m, "f: * above 0": r - rho, "start": rho}
+
+
+def relative_error(L: Any, mu: Any, eps: Any, alpha: Any) -> Build:
+    """One step along d with |d - grad f| <= eps |grad f| surely."""
+    def build(number: Any) -> Model:
+        l, m, e, a = (number(Fraction(v)) for v in (L, mu, eps, alpha))
+        model = Model()
+        f = model.function(l, m)
+        x = model.vector("x")
+        f.minimum()
+        g, F = f.at(x, "0")
+        d = model.vector("error")
+        model.require("error", d.squared - e * e * g.squared)
+        model.require("start", F - 1)
+        return model.maximise(f.at(x - a * (g + d), "1")[1])
+    return build
+
+
+def descent(L: Any, steps: int, alpha: Any) -> Build:
+    """Gradient descent on convex f from |x0 - x*| <= 1."""
+    def build(number: Any) -> Model:
+        l, a = number(Fraction(L)), number(Fraction(alpha))
+        model = Model()
+        f = model.function(l, number(0))
+        x = model.vector("x")
+        f.minimum()
+        model.require("start", x.squared - 1)
+        for k in range(steps):
+            x = x - a * f.at(x, str(k))[0]
+        return model.maximise(f.at(x, str(steps))[1])
+    return build
+
+
+def nonconvex_descent(L: Any, steps: int, two_sided: bool) -> Build:
+    """min |grad f(x_k)|^2 over k < T of gradient descent with step 1/L from f(x0) - f_min <= 1."""
+    def build(number: Any) -> Model:
+        l = number(Fraction(L))
+        model = Model()
+        f = model.function(l, -l if two_sided else -math.inf)
+        x = model.vector("x")
+        least, lowest = model.value("least"), Form()
+        points = []
+        for k in range(steps):
+            g, F = f.at(x, str(k))
+            points.append((g, F))
+            model.require(f"gradient {k}", least - g.squared)
+            x = x - (1 / l) * g
+        g, F = f.at(x, str(steps))
+        points.append((g, F))
+        for k, (g, F) in enumerate(points):  # the minimum lies below every step that descent guarantees
+            model.require(f"minimum {k}", lowest + 1 / (2 * l) * g.squared - F)
+        model.require("start", points[0][1] - 1)
+        return model.maximise(least)
+    return build
+
+
+def composite_step(L: Any, mu: Any, alpha: Any, eta: Any = None, xi: Any = None) -> Build:
+    """One proximal step with two noise scenarios under (M, eta) or (N1, xi): E phi(x+) - phi* for phi(x) - phi* = 1."""
+    def build(number: Any) -> Model:
+        l, m, a, half = (number(Fraction(v)) for v in (L, mu, alpha, Fraction(1, 2)))
+        model = Model()
+        f, h = model.function(l, m), model.function(math.inf, number(0), "h")
+        x, slope, s0 = model.vector("x"), model.vector("grad f(*)"), model.vector("subgradient h(0)")
+        f.at(Vector(), "*", slope, Form())
+        h.at(Vector(), "*", -slope, Form())
+        g, F = f.at(x, "0")
+        _, H = h.at(x, "0", s0)
+        e, V = scenarios(model, 2, half)
+        ends, steps = [], []
+        for s, v in enumerate(e):
+            sub = model.vector(f"subgradient h(1{s})")
+            y = x - a * (g + v + sub)
+            ends.append(f.at(y, f"1{s}")[1] + h.at(y, f"1{s}", sub)[1])
+            steps.append(y - x)
+        C = mean([v @ d for v, d in zip(e, steps, strict=True)], -half)
+        E2 = mean([d.squared for d in steps], half)
+        expected = (steps[0] + steps[1]) * half
+        if eta is not None:
+            model.require("test", C - number(Fraction(eta)) / (2 * a) * E2)
+        if xi is not None:
+            model.require("test", V - number(Fraction(xi)) / (a * a) * expected.squared)
+        model.require("start", F + H - 1)
+        return model.maximise(mean(ends, half))
+    return build
