@@ -43,13 +43,15 @@ RUNS = 20
 def problems() -> dict[str, Composite]:
     A, y = breast_cancer()
     return {"l1-logistic regression": Composite(LogisticRegression(A, y, ridge=0.01), L1(0.02)),
-            "box-constrained least squares": Composite(LeastSquares(A, y, ridge=0.01), Box(np.zeros(30), np.full(30, 0.3)))}
+            "box-constrained least squares": Composite(LeastSquares(A, y, ridge=0.01),
+                                                       Box(np.zeros(30), np.full(30, 0.3)))}
 
 
 def compute(problem: Composite, rule: Any, budget: float) -> dict[str, list[float]]:
     """Median gap, batch size and non-zeros of RUNS runs against passes over the data."""
     N = problem.population
-    record = {"gap": "gap", "n": "n", "drawn": "drawn", "nonzeros": lambda s: (s.after.x != 0).sum(-1).astype(float)}
+    record = {"gap": "gap", "n": "n", "drawn": "drawn",
+              "nonzeros": lambda s: (s.after.x != 0).sum(-1).astype(float)}
     spent = np.zeros(RUNS)
 
     def over(step: Any) -> np.ndarray:
@@ -58,13 +60,15 @@ def compute(problem: Composite, rule: Any, budget: float) -> dict[str, list[floa
         return spent[alive] >= budget * N
 
     method = st.ProximalGradient(1 / (problem.constants.L * 1.25), problem.h)
-    trace = st.run(problem, method, rule, np.zeros(problem.dim), 100_000, replicates=RUNS, rng=1, record=record, stop=over)
+    trace = st.run(problem, method, rule, np.zeros(problem.dim), 100_000, replicates=RUNS, rng=1,
+                   record=record, stop=over)
     passes = trace["drawn"].cumsum(axis=0) / N
     grid = np.geomspace(0.05, budget, 120)
     rows = {name: np.array([np.interp(grid, passes[:, r], trace[name][-len(passes):, r]) for r in range(RUNS)])
             for name in ("gap", "n", "nonzeros")}
+    levels = (("low", 0.1), ("mid", 0.5), ("high", 0.9))
     return {"passes": grid.tolist()} | {f"{n}_{q}": np.quantile(v, p, axis=0).tolist()
-                                        for n, v in rows.items() for q, p in (("low", 0.1), ("mid", 0.5), ("high", 0.9))}
+                                        for n, v in rows.items() for q, p in levels}
 
 
 def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
@@ -103,7 +107,8 @@ def main() -> None:
         for rule, data in rules.items():
             at = {p: int(np.searchsorted(data["passes"], p)) for p in (1, 100)}
             cells = [f"{p:>3} passes: gap {data['gap_mid'][i]:.1e}, n {data['n_mid'][i]:.0f}" for p, i in at.items()]
-            print(f"  {rule:42s} " + "; ".join(cells) + f"; end: gap {data['gap_mid'][-1]:.1e}, n {data['n_mid'][-1]:.0f}")
+            cells.append(f"end: gap {data['gap_mid'][-1]:.1e}, n {data['n_mid'][-1]:.0f}")
+            print(f"  {rule:42s} " + "; ".join(cells))
 
 
 if __name__ == "__main__":

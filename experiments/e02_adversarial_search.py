@@ -3,8 +3,8 @@
     python -m experiments.e02_adversarial_search [--restarts R] [--evaluations E] [--keep] [--out DIR]
 
 Question. Batch sizes of a finite sum are whole, so the semidefinite programme cannot express E F(x+) <= F(x) -
-alpha/2 |grad F(x)|^2 there. Among N = 5 random quadratics in d = 2 (28 parameters: factors of the Hessians, linear terms,
-the point, theta), drawn without replacement, sized by the exact norm test with its finite-population factor, alpha =
+alpha/2 |grad F(x)|^2 there. Among N = 5 random quadratics in d = 2 (28 parameters: factors of the Hessians, linear
+terms, the point, theta), drawn without replacement, sized by the exact norm test with its finite-population factor, alpha =
 1/(L(1 + theta^2)): what is the largest required/achieved decrease? And is a planted mistake in the size found?
 
 Prediction. Below 1 however long one searches, with values above 0.998 (noise saturates the test where the size is whole

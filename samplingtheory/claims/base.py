@@ -144,7 +144,7 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
     elif evidence.grade == CERTIFICATE and evidence.confirmed:
         words = "holds for the whole class" + (f" within {evidence.error:.0e}" if evidence.error else "")
     elif evidence.grade == CERTIFICATE:
-        words = f"not refuted ({evidence.ended})"
+        words = "not refuted (numerical)"  # `where` has the gap, or how far the certificate reaches
     elif evidence.ended:
         words = f"inconclusive ({evidence.ended})"
     elif evidence.grade == MC:

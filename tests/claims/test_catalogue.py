@@ -60,7 +60,7 @@ def collect(claim, case, name=""):
 
 
 def test_every_check_has_a_claim_and_every_claim_a_check():
-    assert sorted(i for ids in CHK.values() for i in ids) == sorted(i for i in BY_ID if not i.startswith("xie2020"))
+    assert sorted(i for ids in CHK.values() for i in ids) == sorted(i for i in BY_ID if not i.startswith("xie2020") and "/worst-" not in i)
     assert len(BY_ID) == len(catalogue)
 
 
