@@ -97,6 +97,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("samplingtheory-out"))
     parser.add_argument("--budget", type=float, default=1000.0, help="passes over the data (default 1000)")
     options = parser.parse_args()
+    if not options.budget > 0.1:
+        parser.error(f"--budget is {options.budget}; give the number of passes over the data, above 0.1")
     results = {name: {rule: compute(problem, sizing, options.budget) for rule, sizing in RULES.items()}
                for name, problem in problems().items()}
     options.out.mkdir(parents=True, exist_ok=True)
@@ -105,7 +107,7 @@ def main() -> None:
     for name, rules in results.items():
         print(name)
         for rule, data in rules.items():
-            at = {p: int(np.searchsorted(data["passes"], p)) for p in (1, 100)}
+            at = {p: int(np.searchsorted(data["passes"], p)) for p in (1, 10, 100) if p < options.budget}
             cells = [f"{p:>3} passes: gap {data['gap_mid'][i]:.1e}, n {data['n_mid'][i]:.0f}" for p, i in at.items()]
             cells.append(f"end: gap {data['gap_mid'][-1]:.1e}, n {data['n_mid'][-1]:.0f}")
             print(f"  {rule:42s} " + "; ".join(cells))

@@ -70,7 +70,11 @@ def whole(n: Array, least: float = 1.0, cap: float = 1e15) -> Array:
 
 
 def _positive(name: str, value: Any) -> None:
-    if not np.all(np.asarray(value) > 0) or not np.all(np.isfinite(np.asarray(value, dtype=float))):
+    try:
+        good = bool(np.all(np.asarray(value, dtype=float) > 0) and np.all(np.isfinite(np.asarray(value, dtype=float))))
+    except (TypeError, ValueError):
+        good = False
+    if not good:
         raise ValueError(f"{name} is {value}; a tolerance must be a finite number above 0")
 
 
@@ -175,6 +179,7 @@ class Debiased:
         return self.criterion(debiased(m))
 
 
+ENUMERABLE = 20  # largest N whose subsets are listed
 STEPS = ("expected", "realised", "mapping")
 
 
@@ -183,6 +188,9 @@ def _first(m: Any, passes: Callable[[Any], Array], what: str) -> Array:
     if math.isinf(m.population):
         raise ValueError(f"{what} enumerates sizes up to N; with replacement there is no N: use step='mapping'")
     R, N = len(m.signal), int(m.population)
+    if N > ENUMERABLE:
+        raise ValueError(f"{what} lists all batches of every size; N = {N} is too large (at most {ENUMERABLE}): use "
+                         "step='mapping'")
     size = np.full(R, float(N))
     waiting = np.ones(R, dtype=bool)
     for n in range(1, N):

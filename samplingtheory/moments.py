@@ -104,8 +104,12 @@ def moments(
     the number of units that count, less one: unbiased for the covariance of ONE sample for any counts.
     `allsum` adds over ranks and is the whole difference between one process and many.
     """
+    if not hasattr(units, "new_zeros"):
+        units = np.asarray(units)
+        units = units if units.dtype == object else units.astype(float)
+        counts, direction = (v if v is None else np.asarray(v, dtype=float) for v in (counts, direction))
     xp = np if not hasattr(units, "new_zeros") else __import__("torch")
-    if units.ndim < 2:
+    if units.ndim < 2 or 0 in units.shape:
         raise ValueError(f"gradients have shape {tuple(units.shape)}; give (B, d) or (R, B, d), one row a sample")
     if counts is None:
         counts = xp.ones_like(units[..., 0])
@@ -114,7 +118,14 @@ def moments(
             f"counts have shape {tuple(counts.shape)}; gradients of shape {tuple(units.shape)} "
             f"need one count a unit: {tuple(units.shape[:-1])}"
         )
+    if direction is not None and tuple(direction.shape[-1:]) != tuple(units.shape[-1:]):
+        raise ValueError(f"direction has shape {tuple(direction.shape)}; gradients of shape {tuple(units.shape)} "
+                         f"need one of length {units.shape[-1]}")
+    if bool((counts < 0).any()):
+        raise ValueError("a count is negative; counts are numbers of samples, 0 for padding")
     n = allsum(counts.sum(-1))
+    if bool((n > population).any()):
+        raise ValueError(f"{float(n.max()):g} samples from a population of {population}; need n <= N")
     mean = allsum((counts[..., None] * units).sum(-2)) / n[..., None]
     if not bool(xp.isfinite(mean).all()):
         raise ValueError("gradients hold NaN or infinite values (or no sample counts); drop or repair them first")

@@ -121,6 +121,7 @@ STEPS: dict[str, Column] = {
     "g2": lambda s: dot(s.batch.moments.mean, s.batch.moments.mean),
     "inner": lambda s: dot(s.batch.moments.mean, s.law("mean")),
     "error2": lambda s: dot(s.error, s.error),
+    "rel_error2": lambda s: dot(s.error, s.error) / np.maximum(s.law("signal"), 1e-300),
     "rel_total": lambda s: s.relative("total"),
     "rel_along": lambda s: s.relative("along"),
     "C": lambda s: s.of_step("C"),
@@ -258,7 +259,8 @@ def run(
     mapping from a new name to a function of the `Step`. `stop(step) -> (R,) bool` freezes replicates.
     Raises FloatingPointError when a recorded value is not finite.
     """
-    _check_counts(steps, replicates)
+    steps, replicates = _whole("steps", steps, 0), _whole("replicates", replicates, 1)
+    _check_parts(problem, method, sizing)
     chance: Chance = rng if isinstance(rng, Every) else generator(rng)
     enumerated = isinstance(chance, Every)
     if enumerated and stop is not None:
@@ -269,6 +271,7 @@ def run(
         problem.check_start(x)
     weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
     state, chosen, alive = method.init(x), sizing.init(len(x)), np.arange(len(x))
+    _check_regulariser(problem, method)
     trace = Trace({n: [] for n in points}, {n: [] for n in columns}, [weight], [origin])
     for name, point in points.items():
         trace.points[name].append(_checked(name, 0, np.asarray(point(problem, state))))
@@ -299,15 +302,30 @@ def run(
     return trace
 
 
-def _check_counts(steps: int, replicates: int) -> None:
-    if steps < 0 or int(steps) != steps:
-        raise ValueError(f"steps is {steps}; give a whole number, at least 0")
-    if replicates < 1 or int(replicates) != replicates:
-        raise ValueError(f"replicates is {replicates}; give a whole number, at least 1")
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, (int, float, np.number)) and value >= least and int(value) == value:
+        return int(value)
+    raise ValueError(f"{name} is {value!r}; give a whole number, at least {least}")
+
+
+def _check_parts(problem: Any, method: Any, sizing: Any) -> None:
+    """One line for the mistakes that would otherwise surface deep inside, or never."""
+    for what, part, name, advice in (("method", method, "step", "for example SGD(alpha)"),
+                                     ("sizing", sizing, "batch", "wrap a test: Ahead(NormTest(0.5)) or Behind(...)")):
+        if isinstance(part, type) or not hasattr(part, name):
+            raise ValueError(f"{what} is {part!r}, which has no `{name}`: {advice}")
+
+
+def _check_regulariser(problem: Any, method: Any) -> None:
+    h, used = getattr(problem, "h", None), getattr(method, "h", None)
+    if h is not None and type(h).__name__ != "Nothing" and type(used) is not type(h):
+        raise ValueError(f"the problem has h = {h!r} and the method h = {used!r}: use "
+                         "ProximalGradient(alpha, problem.h)")
 
 
 def _columns(record: Any) -> tuple[dict[str, Any], dict[str, Column]]:
     """`record` as columns of points and columns of steps."""
+    record = (record,) if isinstance(record, str) else record
     wanted = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
     points = {n: POINTS[c] for n, c in wanted.items() if isinstance(c, str) and c in POINTS}
     steps: dict[str, Any] = {n: STEPS.get(c, c) if isinstance(c, str) else c

@@ -34,6 +34,11 @@ class View(Protocol):
 
 
 
+def _check_start(start: float) -> None:
+    if start < 2:
+        raise ValueError(f"start is {start}: a test needs the spread of at least 2 samples; need start >= 2")
+
+
 def _check_sizes(least: float, cap: float = CAP) -> None:
     if not 1 <= least <= cap:
         raise ValueError(f"the smallest size is {least} and the cap {cap}; need 1 <= smallest <= cap")
@@ -80,6 +85,7 @@ class Behind:
     def __post_init__(self) -> None:
         _check_sizes(self.least, self.cap)
         _check_sizes(self.start, self.cap)
+        _check_start(min(self.start, self.least))
 
     def init(self, R: int) -> Sizes:
         return Sizes(np.full(R, float(self.start)))
@@ -114,6 +120,7 @@ class Safeguard:
 
     def __post_init__(self) -> None:
         _check_sizes(self.start, self.cap)
+        _check_start(self.start)
         if not (self.r >= 2 and 0 < self.gamma < 1):
             raise ValueError(f"r = {self.r}, gamma = {self.gamma}; need r >= 2 and gamma in (0, 1)")
 
@@ -131,7 +138,11 @@ class Safeguard:
         past = np.concatenate([past[:, 1:], g[:, None, :]], axis=1)
         average = past.mean(axis=1)
         noisy = (unchanged >= self.r) & (dot(average, average) < self.gamma**2 * dot(g, g))
-        m = batch.moments.toward(np.where(noisy[:, None], average, g)) if noisy.any() else view.seen(batch)
+        m = view.seen(batch)
+        if noisy.any():
+            if hasattr(self.criterion, "step"):
+                raise ValueError("the averaged gradient has no step of its own: use Behind with a complete-step test")
+            m = batch.moments.toward(np.where(noisy[:, None], average, g))
         asked = np.maximum(n, whole(self.criterion(m), 1, cap))
         return batch, History(asked, np.where(asked > n, 0, unchanged), past)
 

@@ -103,19 +103,24 @@ class AtBatch:
 
     @cached_property
     def surviving(self) -> Array:
-        """Estimate of 2 alpha C for ONE sample, from B = 8 (fewer if n < 8) random blocks of the batch.
+        """Estimate of 2 alpha C for ONE sample, from B = 8 (2 if n < 8) random blocks of the batch.
 
         With block means g_b and gt_b = g + (g_b - g)/sqrt(B), which scatters like a batch of n:
         C = -sum_b <gt_b - g, x_b - xbar>/(B - 1), x_b the step of gt_b. inf where n = 1. Source: ours.
         """
-        batch, method = self._batch, self._method
+        batch = self._batch
         if batch.blocks is None:
             raise ValueError("this problem cannot split a batch into blocks, which the practical inner product test "
                              "on the step needs; use a finite sum")
         n = np.asarray(batch.moments.n, dtype=float)
-        B = int(min(8, n.min()))
-        if B < 2:
+        with np.errstate(invalid="ignore", divide="ignore"):  # rows with fewer samples than blocks are not read
+            return np.where(n >= 8, self._from_blocks(8), np.where(n >= 2, self._from_blocks(2), np.inf))
+
+    def _from_blocks(self, B: int) -> Array:
+        batch, method, n = self._batch, self._method, np.asarray(self._batch.moments.n, dtype=float)
+        if not (n >= B).any():
             return np.full(len(n), np.inf)
+        assert batch.blocks is not None
         g, state = batch.moments.mean, take(self._state, batch.parent)
         moved = g[:, None, :] + (batch.blocks(B) - g[:, None, :]) / np.sqrt(B)
         steps = np.stack([exact_gradient_step(method, state, moved[:, b]).x for b in range(B)], axis=1)

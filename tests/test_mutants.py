@@ -37,7 +37,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
     "min for max in the augmented test": (
         "criteria.py", "return np.maximum(InnerProductTest(", "return np.minimum(InnerProductTest(",
         CRITERIA),
-    "step 1/L": ("claims/common.py", "alpha=1 / (L * growth) if alpha is None", "alpha=1 / L if alpha is None",
+    "step 1/L": ("claims/common.py", '"alpha": 1 / (L * growth) if alpha', '"alpha": 1 / L if alpha',
                  ["verify", "bollapragada2018/one-step"]),
     "along and across exchanged": ("criteria.py", "return smallest(m.along, m.signal, self.theta",
                                    "return smallest(across(m), m.signal, self.theta",

@@ -8,8 +8,8 @@ sweep builds it four times whatever the number of step sizes. At least 5 times l
 times on a sweep of ten step sizes, values equal to 1e-6. Process CPU time, one BLAS thread, interleaved rounds, medians
 of ratios made within one round. PEPit is needed for this benchmark only: pip install PEPit
 
-Found (shared cores, PEPit 0.5.1, Clarabel 0.11.1, medians of 9 rounds): 9.7 times less at n = 2, 10.7 at n = 5, 8.7 at
-n = 10, 22.6 on the sweep; the values differ by at most 2.3e-9.
+Found (shared cores, PEPit 0.5.1, Clarabel 0.11.1, medians of 9 rounds): 9.8 times less at n = 2, 10.7 at n = 5, 8.4 at
+n = 10, 22.8 on the sweep; the values differ by at most 2.3e-9.
 """
 
 from __future__ import annotations

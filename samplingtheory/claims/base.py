@@ -145,8 +145,8 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
         words = "holds for the whole class" + (f" within {evidence.error:.0e}" if evidence.error else "")
     elif evidence.grade == CERTIFICATE:
         words = "not refuted (numerical)"  # `where` has the gap, or how far the certificate reaches
-    elif evidence.ended:
-        words = f"inconclusive ({evidence.ended})"
+    elif evidence.grade == EXACT and evidence.upper > 1 + 1e-6:
+        words = "inconclusive (floating point)"
     elif evidence.grade == MC:
         words = f"confirmed at risk {evidence.risk:g}" if evidence.confirmed else "not refuted"
     else:

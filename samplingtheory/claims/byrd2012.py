@@ -20,11 +20,11 @@ PAPER = "byrd2012"
 
 
 def _sure_error(case: Case, seen: Any) -> float:
-    return 1 - (seen["rel_total"] ** 0.5) / case.symbols.theta
+    return 1 - (seen["rel_error2"] ** 0.5) / case.symbols.theta + 1e-12
 
 
 SURE = Hypothesis("the relative error is at most theta on every path: |g - grad F| <= theta |grad F|", _sure_error,
-                  ("rel_total",))
+                  ("rel_error2",))
 FULL_STEP = step_at_most(lambda s: 1 / s.L, "the step is at most 1/L")
 
 

@@ -17,6 +17,13 @@ from .base import Symbols
 Build = Callable[[Any], Model]
 
 
+def _check(alpha: Any, growth: Any = 1) -> None:
+    if not Fraction(alpha) > 0:
+        raise ValueError(f"the step is {alpha}; a step must be above 0")
+    if not Fraction(growth) >= 1:
+        raise ValueError(f"M = {growth}; the growth constant is 1 + eps^2, at least 1")
+
+
 def scenarios(model: Model, S: int, weight: Any) -> tuple[list[Vector], Form]:
     """S equally likely noise vectors with mean zero, and their mean square."""
     e = [model.vector(f"noise {s}") for s in range(S - 1)]
@@ -39,6 +46,8 @@ def mean(forms: list[Form], weight: Any) -> Form:
 
 def noisy_step(L: Any, mu: Any, growth: Any, alpha: Any, measure: str = "value") -> Build:
     """One SGD step, E|g - grad f|^2 <= (M - 1)|grad f|^2 with two scenarios: E f(x+) for f(x) = 1, or E|x+|^2."""
+    _check(alpha, growth)
+
     def build(number: Any) -> Model:
         l, m, M, a, half = (number(Fraction(v)) for v in (L, mu, growth, alpha, Fraction(1, 2)))
         model = Model()
@@ -59,6 +68,8 @@ def noisy_step(L: Any, mu: Any, growth: Any, alpha: Any, measure: str = "value")
 
 def reduced_step(L: Any, mu: Any, growth: Any, alpha: Any) -> Build:
     """The same worst case with one point: f(x - alpha grad f) + (L/2) alpha^2 (M - 1)|grad f|^2 (reduction lemma)."""
+    _check(alpha, growth)
+
     def build(number: Any) -> Model:
         l, m, M, a = (number(Fraction(v)) for v in (L, mu, growth, alpha))
         model = Model()
@@ -82,6 +93,8 @@ def sharp_multipliers(s: Symbols) -> dict[str, Fraction]:
 
 def relative_error(L: Any, mu: Any, eps: Any, alpha: Any) -> Build:
     """One step along d with |d - grad f| <= eps |grad f| surely."""
+    _check(alpha)
+
     def build(number: Any) -> Model:
         l, m, e, a = (number(Fraction(v)) for v in (L, mu, eps, alpha))
         model = Model()
@@ -98,6 +111,8 @@ def relative_error(L: Any, mu: Any, eps: Any, alpha: Any) -> Build:
 
 def descent(L: Any, steps: int, alpha: Any) -> Build:
     """Gradient descent on convex f from |x0 - x*| <= 1."""
+    _check(alpha)
+
     def build(number: Any) -> Model:
         l, a = number(Fraction(L)), number(Fraction(alpha))
         model = Model()
@@ -136,6 +151,8 @@ def nonconvex_descent(L: Any, steps: int, two_sided: bool) -> Build:
 
 def composite_step(L: Any, mu: Any, alpha: Any, eta: Any = None, xi: Any = None) -> Build:
     """One proximal step with two noise scenarios under (M, eta) or (N1, xi): E phi(x+) - phi* for phi(x) - phi* = 1."""
+    _check(alpha)
+
     def build(number: Any) -> Model:
         l, m, a, half = (number(Fraction(v)) for v in (L, mu, alpha, Fraction(1, 2)))
         model = Model()

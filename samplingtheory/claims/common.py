@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,7 +14,8 @@ from .base import Case, Hypothesis, Symbols
 def theory(problem: Any, growth: float, alpha: float | None = None, **extra: Any) -> Symbols:
     """What the theorem is told of a problem: its certified L and mu, the growth M, and alpha = 1/(L M)."""
     L, mu = problem.constants.L, problem.constants.mu
-    return Symbols(L=L, mu=mu, growth=growth, alpha=1 / (L * growth) if alpha is None else alpha, **extra)
+    told = {"L": L, "mu": mu, "growth": growth, "alpha": 1 / (L * growth) if alpha is None else alpha} | extra
+    return Symbols(**told)
 
 
 def _smooth(case: Case, seen: Mapping[str, float]) -> float:
@@ -38,10 +38,14 @@ CONVEX = Hypothesis("F is convex", lambda case, seen: case.problem.constants.mu)
 
 
 def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
-    """The step that is really made against the longest one that the theorem allows."""
-    return Hypothesis(words, lambda case, seen: limit(case.symbols) / case.method.alpha - 1)
+    """The step that is really made: the one that the bound was told, and not longer than the theorem allows."""
+    def margin(case: Case, seen: Mapping[str, float]) -> float:
+        told = 1e-9 - abs(case.method.alpha / case.symbols.alpha - 1)
+        return min(limit(case.symbols) / case.method.alpha - 1 + 1e-12, told)
+    return Hypothesis(words, margin)
 
 
+UPPER = Hypothesis("F lies below its quadratic upper bound with the constant L that the bound uses", _smooth)
 SHORT_STEP = step_at_most(lambda s: 1 / (s.L * s.growth), "the step is at most 1/(L M)")
 
 
@@ -97,9 +101,5 @@ def cosine_sum(N: int = 6) -> Any:
     return FiniteSum(
         lambda x: (a * np.sin(a * x))[:, :, None],
         lambda x: (2 * np.sin(a * x / 2) ** 2).mean(1),
-        Constants(float((a * a).mean()) * (1 + 1e-12), 0.0, np.zeros(1)), N, 1,
+        Constants(float((a * a).mean()) * (1 + 1e-12), -float((a * a).mean()) * (1 + 1e-12), np.zeros(1)), N, 1,
     )
-
-
-def finite(value: float) -> bool:
-    return math.isfinite(value)

@@ -18,7 +18,7 @@ from ..problems.nonconvex import RandomHessian
 from ..problems.oracles import Oracle, TwoPoint
 from ..problems.quadratic import Quadratic
 from ..sizing import Ahead, Fixed
-from .base import RECONSTRUCTED, STATED, Case, Claim, Hypothesis, Source, Symbols
+from .base import RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
 from .common import (
     SMOOTH,
     STRONG,
@@ -269,7 +269,7 @@ first_step = Claim(
 
 first_example = Claim(
     id=f"{PAPER}/first-example", kind="statement", title="Random-Hessian example: twenty steps",
-    source=Source(PAPER, "first numerical example; parameters from its public code", STATED),
+    source=Source(PAPER, "first numerical example; rate, step and parameters seen in its public code", RECONSTRUCTED),
     statement=r"\mathbb{E}\|x_k-x^*\|^2\le\left(1-\frac{4\mu L}{M(L+\mu)^2}\right)^k\|x_0-x^*\|^2,\qquad k\le20",
     quantity=distance.quantity,
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": STEP, "test": TEST},

@@ -36,6 +36,8 @@ class Quantity:
     def ratio(self, measured: Array, bound: Array) -> Array:
         """measured / bound as a claim reads it: inf where the bound is not positive, 0/0 = 0."""
         measured, bound = np.asarray(measured), np.asarray(bound)
+        if any(a.dtype != object and np.isnan(a).any() for a in (measured, bound)):
+            raise FloatingPointError("a side of the claim is NaN; the run or the bound broke down")
         if measured.dtype == object or bound.dtype == object:
             quotient = np.vectorize(_quotient, otypes=[object])(measured, bound)
         else:
@@ -43,6 +45,7 @@ class Quantity:
                 quotient = np.where(bound > 0, measured / bound, np.where(measured <= 0, 0.0, np.inf))
         if not self.equality:
             return quotient
+        quotient = np.where((measured == 0) & (bound == 0), 1, quotient)
         inverse = np.vectorize(_quotient, otypes=[object])(1, quotient)
         return np.maximum(quotient, inverse).astype(quotient.dtype)
 

@@ -21,7 +21,7 @@ class Bet:
     """Betting e-process on measured / bound over `runs` simulated runs of `steps` steps, at level `risk`.
 
     step claims: one wealth a k fed by the one-step ratios, averaged over k, beside the pooled one; a run whose gap
-    has fallen below 100 times its numerical error bets nothing from then on (ratio 1: decided by its past).
+    has fallen below 100 times its numerical error bets nothing from then on (decided by its past).
     statements: one wealth a k on the whole-run ratio, averaged over k, up to the first k whose bound is below
     100 times the numerical error of a gap.
     """
@@ -32,31 +32,34 @@ class Bet:
 
     def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
                 rng: Any, effort: int) -> Evidence:
-        trace = follow_case(case, self.steps, recorded(quantity, watch), replicates=self.runs * effort, rng=rng)
+        record = recorded(quantity, watch) | {"gap": "gap"}
+        trace = follow_case(case, self.steps, record, replicates=self.runs * effort, rng=rng)
         path = {n: trace[n] for n in (*trace.points, *trace.steps)}
         floor = 100 * case.problem.gap_error
-        trusted = path["gap"][:-1] >= floor if "gap" in path else np.ones((self.steps, 1), bool)
+        trusted = path["gap"][:-1] >= floor
         if not trusted[0].all():
             raise FloatingPointError("the starting gap is below 100 times its numerical error; start further away")
         if kind == "step":
             pairs = [quantity.sides(case.symbols, *_now_then(trace, k)) for k in range(self.steps)]
-            ratio = np.stack([np.where(ok, quantity.ratio(m, b), 1.0)
-                              for (m, b), ok in zip(pairs, trusted, strict=True)], axis=1)
-            wealth = betting.step_wealth
+            ratio = np.stack([quantity.ratio(m, b) for m, b in pairs], axis=1)
+            known = trusted.T
+
+            def wealth(x: Any) -> Any:
+                return betting.step_wealth(np.where(known, x, 1.0))  # no stake, whatever bound x is divided by
         else:
             measured, bound = quantity.sides(case.symbols, namespace(path))
             bounds = np.broadcast_to(bound, measured.shape).min(axis=1)
-            last = int(np.argmax(bounds < floor)) if "gap" in path and (bounds < floor).any() else len(measured)
+            last = int(np.argmax(bounds < floor)) if (bounds < floor).any() else len(measured)
             ratio = quantity.ratio(measured, bound)[:last].T
-            wealth = betting.average_wealth
+            known, wealth = np.ones(ratio.shape, bool), betting.average_wealth
         seen = extremes({n: path[n][np.broadcast_to(trusted, path[n].shape)] for n in watch if n in path})
-        return self._weigh(ratio, wealth, seen, not trusted.all())
+        return self._weigh(ratio, known, wealth, seen, not trusted.all())
 
-    def _weigh(self, ratio: Any, wealth: Any, seen: dict[str, float], cut: bool) -> Evidence:
+    def _weigh(self, ratio: Any, known: Any, wealth: Any, seen: dict[str, float], cut: bool) -> Evidence:
         runs, K = ratio.shape
         log_wealth = wealth(ratio)
         lower = betting.lower_confidence(ratio, self.risk, wealth)
-        means = ratio.mean(axis=0)
+        means = np.where(known, ratio, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         worst = int(np.argmax(means))
         keep = np.unique(np.geomspace(1, runs, min(120, runs)).astype(int)) - 1
         series = {"kind": "wealth", "runs": [int(i) + 1 for i in keep], "wealth": thin(log_wealth[keep]),

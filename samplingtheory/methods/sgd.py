@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..problems.base import Batch
 
 
 def _check_step(name: str, value: Any) -> None:
-    if not value > 0 or value == float("inf"):
+    if not isinstance(value, (int, float, Fraction, np.number)) or not value > 0 or value == float("inf"):
         raise ValueError(f"{name} is {value}; a step must be a finite number above 0, for example 1/(L (1 + eps^2))")
 
 

@@ -89,12 +89,12 @@ def need_generator(rng: Chance, what: str) -> np.random.Generator:
 
 
 def least_size(n: Array, population: float = math.inf) -> Array:
-    """Sizes at the door of `draw`: at least 1, at most N without replacement."""
+    """Sizes at the door of `draw`: whole, at least 1, at most N without replacement."""
     n = np.asarray(n, dtype=float)
-    if not (n >= 1).all() or (n > population).any():
-        bad = n[~((n >= 1) & (n <= population))][0]
-        limit = "" if math.isinf(population) else f" and at most N = {population:g}"
-        raise ValueError(f"a batch of {bad:g} samples was asked for; sizes are at least 1{limit}")
+    good = (n >= 1) & (n <= population) & (n == np.floor(n))
+    if not good.all():
+        limit = "" if math.isinf(population) else f", at most N = {population:g}"
+        raise ValueError(f"a batch of {n[~good][0]:g} samples was asked for; sizes are whole, at least 1{limit}")
     return n
 
 

@@ -131,18 +131,23 @@ def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, 
     else:
         counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
     def blocks(B: int) -> Array:
-        label = block_labels(counts > 0, B, rng)
-        parts = np.stack([np.where(label == b, counts, 0) for b in range(B)], axis=1)
+        parts = block_counts(counts, B, rng)
         return parts @ atoms / parts.sum(-1, keepdims=True)
     return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
                  counts=counts, blocks=blocks)
 
 
-def block_labels(member: Array, B: int, rng: np.random.Generator) -> Array:
-    """Random labels 0..B-1 (R, N) of the members of each row, in parts that differ by at most one; -1 elsewhere."""
-    keys = np.where(member, rng.random(member.shape), np.inf)
-    rank = keys.argsort(axis=1).argsort(axis=1)
-    return np.where(member, rank * B // member.sum(axis=1, keepdims=True), -1)
+def block_counts(counts: Array, B: int, rng: np.random.Generator) -> Array:
+    """The samples of each row of counts (R, N), split at random into B parts, equal up to one sample: (R, B, N)."""
+    counts = np.asarray(counts).astype(np.int64)
+    R, N = counts.shape
+    sizes = counts.sum(axis=1)
+    row, item = np.repeat(np.arange(R), sizes), np.repeat(np.tile(np.arange(N), R), counts.ravel())
+    order = np.lexsort((rng.random(len(row)), row))  # shuffled within each row
+    rank = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    label = rank * B // sizes[row]
+    flat = (row * B + label) * N + item[order]
+    return np.bincount(flat, minlength=R * B * N).reshape(R, B, N).astype(float)
 
 
 def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng: Chance, batch: Batch,

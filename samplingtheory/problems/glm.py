@@ -96,13 +96,11 @@ class LinearModel:
 
     def _blocks(self, parts: Parts, x: Array, rng: np.random.Generator) -> Callable[[int], Array]:
         def means(B: int) -> Array:
-            out, ones = np.empty((len(x), B, self.dim)), np.ones(self.size)
+            out = np.empty((len(x), B, self.dim))
             for r, rows in parts:
-                s = self.slope(rows.project(x[r]), rows.at(self.y))
-                label = rows.labels(len(x[r]), B, rng)
-                for b in range(B):
-                    inside = (label == b).astype(float)
-                    out[r, b] = rows.combine(s * inside, self.data.A) / rows.combine(inside, ones)[:, None]
+                for b, (part, size) in enumerate(rows.split(len(x[r]), B, rng)):
+                    s = self.slope(part.project(x[r]), part.at(self.y))
+                    out[r, b] = part.combine(s, self.data.A) / size[:, None]
             return out + self.ridge * x[:, None, :]
         return means
 

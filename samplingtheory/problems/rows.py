@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ..moments import Array
-from .finite import block_labels, draw_counts
+from .finite import block_counts, draw_counts
 
 BLOCK = 12288  # entries (96 KB) of a temporary: several stay in cache, and their pages are used again
 LISTED = 4  # data at least this many times larger than the batches are visited by lists
@@ -78,10 +78,11 @@ class Table:
         """sum of t_i table_i over the samples of each replicate: (R,) for a table (N,), (R, d) for (N, d)."""
         return product(t if self.counts is None else t * self.counts, table)
 
-    def labels(self, R: int, B: int, rng: np.random.Generator) -> Array:
-        """A random split of each batch into B equal parts: labels 0..B-1 at the samples."""
-        member = np.ones((R, self.data.N), bool) if self.counts is None else np.asarray(self.counts) > 0
-        return block_labels(member, B, rng)
+    def split(self, R: int, B: int, rng: np.random.Generator) -> list[tuple[Rows, Array]]:
+        """A random split of each batch into B equal parts: (rows, their sizes (R,))."""
+        counts = np.ones((R, self.data.N)) if self.counts is None else self.counts
+        parts = block_counts(counts, B, rng)
+        return [(Table(self.data, parts[:, b]), parts[:, b].sum(-1)) for b in range(B)]
 
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         """Replicate r: rows of the data, how often each, and their t."""
@@ -138,12 +139,12 @@ class Lists:
             out[0] += t[b] @ table[self.index[b]]
         return out
 
-    def labels(self, R: int, B: int, rng: np.random.Generator) -> Array:
+    def split(self, R: int, B: int, rng: np.random.Generator) -> list[tuple[Rows, Array]]:
         order = np.lexsort((rng.random(len(self.index)), self._replicate))  # shuffled within each replicate
-        rank = np.arange(len(order)) - self.ends[self._replicate]
-        label = np.empty(len(order), dtype=np.int64)
-        label[order] = rank * B // np.diff(self.ends)[self._replicate]
-        return label
+        index, label = self.index[order], np.empty(len(order), dtype=np.int64)
+        label = (np.arange(len(order)) - self.ends[self._replicate]) * B // np.diff(self.ends)[self._replicate]
+        sizes = [np.bincount(self._replicate[label == b], minlength=self.R) for b in range(B)]
+        return [(Lists(self.data, index[label == b], sizes[b]), sizes[b].astype(float)) for b in range(B)]
 
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         mine = slice(self.ends[r], self.ends[r + 1])

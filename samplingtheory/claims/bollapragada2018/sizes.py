@@ -74,7 +74,8 @@ SCHEME = Hypothesis("the formula and the draw agree on replacement",
 decomposition = Claim(
     id=f"{PAPER}/decomposition", kind="step", title="Variance of a batch mean, with and without replacement",
     source=Source(PAPER, "section 2; finite-population factor as in Byrd et al. 2012", RECONSTRUCTED),
-    statement=r"\mathbb{E}\|g-\nabla F\|^2=\frac{V}{s}\cdot\frac{N-s}{N-1},\qquad V=V_\parallel+V_\perp",
+    statement=r"\mathbb{E}\|g-\nabla F\|^2=\frac{V}{s}\cdot\frac{N-s}{N-1}\;(\mathrm{without\ replacement}),\qquad"
+              r"\frac{V}{s}\;(\mathrm{with}),\qquad V=V_\parallel+V_\perp",
     explain="An equality, for the whole variance and for its parts along and across the gradient. With replacement "
             "the factor (N-s)/(N-1) is 1; leaving it out is conservative, using it then is not.",
     quantity=Quantity((*((f"m_{p}", _measured(i)) for i, p in enumerate(PARTS)),
@@ -135,7 +136,8 @@ inner_product_size = Claim(
     statement=r"\frac{|S_{\mathrm{ip}}|}{|S_{\mathrm{norm}}|}=\beta(x)=\frac{\mathbb{E}\|\nabla F_i\|^2\cos^2\gamma_i"
               r"-\|\nabla F\|^2}{\mathbb{E}\|\nabla F_i\|^2-\|\nabla F\|^2}\le1",
     explain="An equality for sizes before rounding, gamma_i being the angle between a component's gradient and the "
-            "full one. Isotropic noise: 1/d. Without replacement the ratio moves towards 1.",
+            "full one. Isotropic noise: 1/d. Without replacement, with tau = theta^2 |grad F|^2, the ratio is "
+            "beta (V + (N-1) tau)/(beta V + (N-1) tau), nearer to 1.",
     quantity=Quantity((), _share, equality=True),
     hypotheses={"along": PARALLEL},
     tight=(size_case("isotropic noise, d = 8: beta = 1/8", _Isotropic(np.ones(8), 1.0)),

@@ -17,7 +17,7 @@ from ...problems.composite import Composite
 from ...problems.prox import L1, Ball, Box, Nuclear, Simplex
 from ...problems.quadratic import QuadraticSum
 from ...run import Step
-from ...sizing import Ahead, Fixed
+from ...sizing import Ahead, Fixed, SameBatch
 from ..base import Case, Hypothesis, Symbols
 
 PAPER = "xie2020"
@@ -50,8 +50,8 @@ def regularisers(d: int = 2) -> dict[str, tuple[Any, Array]]:
             "simplex": (Simplex(), np.eye(d)[0]), "ball": (Ball(1.0), np.eye(d)[0])}
 
 
-def family(evidence: Any, alpha: Callable[[Any], float], sizing: Any, seed: int = 3, **extra: Any) -> tuple[Any, ...]:
-    """One case a regulariser, d = 2, N = 4, and the nuclear norm on 2 x 2 matrices."""
+def family(evidence: Any, alpha: Callable[[Any], float], sizing: Any, seed: int = 8, **extra: Any) -> tuple[Any, ...]:
+    """One case a regulariser, d = 2, N = 4, and the nuclear norm on 2 x 2 matrices; with seed 8 n < N in each."""
     def build(name: str) -> Callable[[], Case]:
         def case() -> Case:
             if name == "nuclear":
@@ -149,8 +149,8 @@ SMOOTH = Hypothesis("the gradient of f is Lipschitz with the constant L that the
                     lambda case, seen: case.symbols.L / case.problem.constants.L - 1)
 STRONG = Hypothesis("f is strongly convex with the constant mu that the bound uses",
                     lambda case, seen: 1 - case.symbols.mu / case.problem.constants.mu)
-UNBIASED = Hypothesis("the batch gradient is unbiased given the iterate", lambda case, seen: 1e-9 - seen["bias"],
-                      ("bias",))
+UNBIASED = Hypothesis("the batch gradient is unbiased given the iterate",
+                      lambda case, seen: -1.0 if isinstance(case.sizing, SameBatch) else 1e-9 - seen["bias"], ("bias",))
 MASTER = Hypothesis("condition (M, eta): C <= (eta / (2 alpha)) E|x+ - x|^2 at every iterate",
                     lambda case, seen: case.symbols.eta - seen["eta"], ("eta",))
 NORM = Hypothesis("condition (N1, xi): V <= (xi / alpha^2) |E x+ - x|^2 at every iterate",
@@ -160,7 +160,10 @@ WATCH_NORM: tuple[tuple[str, Callable[[Step], Array]], ...] = (("bias", bias), (
 
 
 def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
-    return Hypothesis(words, lambda case, seen: limit(case.symbols) / case.method.alpha * (1 + 1e-12) - 1)
+    def margin(case: Case, seen: Mapping[str, float]) -> float:
+        told = 1e-9 - abs(case.method.alpha / case.symbols.alpha - 1)
+        return min(limit(case.symbols) / case.method.alpha - 1 + 1e-12, told)
+    return Hypothesis(words, margin)
 
 
 def by_master(eta: float) -> Ahead:
@@ -170,5 +173,3 @@ def by_master(eta: float) -> Ahead:
 def by_mapping(xi: float) -> Ahead:
     return Ahead(StepNormTest(xi, "mapping"))
 
-
-Margins = Mapping[str, Hypothesis]

@@ -70,7 +70,8 @@ def _implied(s: Symbols, now: Any, then: Any) -> tuple[Array, Array]:
     master, i1 = 2 * s.alpha * then.C / np.maximum(then.E2, tiny), s.alpha * then.C / np.maximum(then.m, tiny)
     root = np.sqrt(np.minimum(n3, 0.99))
     rows = ((n1 <= 1, master, 2 * n1 / (1 + n1)), (n2 < 0.99, n1, n2 / np.maximum(1 - n2, tiny)),
-            (n3 < 0.99, n1, n3 / (1 - root) ** 2), (n1 < 1e6, i1, n1), (n1 < 1e6, master, 2 * i1))
+            (n3 < 0.99, n1, n3 / (1 - root) ** 2), (n1 < 1e6, i1, n1), (n1 < 1e6, master, 2 * i1),
+            (n2 < 1e6, master, 2 * n2))
     measured = [np.where(applies & (bound > 1e-12), m, 0) for applies, m, bound in rows]
     return np.concatenate(measured), np.concatenate([np.broadcast_to(b, n1.shape) for _, _, b in rows])
 
@@ -80,7 +81,7 @@ implications = Claim(
     source=Source(PAPER, "section 2.2 of our notes", OURS),
     statement=r"\mathrm{N1}(\xi)\Rightarrow\mathrm{I1}(\xi)\Rightarrow\mathrm{M}(2\xi);\quad"
               r"\mathrm{N1}(\xi)\Rightarrow\mathrm{M}\left(\frac{2\xi}{1+\xi}\right);\quad"
-              r"\mathrm{N2}(\xi)\Rightarrow\mathrm{N1}\left(\frac{\xi}{1-\xi}\right);\quad"
+              r"\mathrm{N2}(\xi)\Rightarrow\mathrm{M}(2\xi),\;\mathrm{N1}\left(\frac{\xi}{1-\xi}\right);\quad"
               r"\mathrm{N3}(\xi)\Rightarrow\mathrm{N1}\left(\frac{\xi}{(1-\sqrt\xi)^2}\right)",
     explain="N compares the variance, I and M the surviving error C, with the expected step (1), the realised one "
             "(2, M) or the exact one (3). Each is checked at the smallest constant with which its premise holds.",

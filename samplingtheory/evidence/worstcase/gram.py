@@ -156,6 +156,9 @@ class Function:
                 if i != j:
                     name = f"{self.name}: {first[0]} above {second[0]}"
                     self.model.require(name, self._below(first[1:], second[1:]))
+                    if self.L == self.mu:  # a quadratic: its gradients are L apart
+                        turn = first[2] - second[2] - self.L * (first[1] - second[1])
+                        self.model.require(f"{name}, gradient", turn.squared)
 
     def _below(self, first: Any, second: Any) -> Form:
         """lower bound of F_i from point j, minus F_i; <= 0."""
@@ -166,8 +169,8 @@ class Function:
         form = H + s @ step - F
         if self.L == math.inf:
             return form + self.mu / 2 * step.squared if self.mu else form
-        if self.L == self.mu:  # a quadratic: the two one-sided bounds meet
-            return form + self.L / 2 * step.squared + (turn - self.L * step).squared
+        if self.L == self.mu:
+            return form + self.L / 2 * step.squared
         q = self.mu / self.L
         bow = turn.squared * (1 / self.L) + self.mu * step.squared - 2 * q * (turn @ step)
         return form + 1 / (2 * (1 - q)) * bow

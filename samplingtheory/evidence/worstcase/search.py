@@ -19,6 +19,7 @@ from ...problems.base import EVERY
 from ...steps import sums_by_parent
 
 Build = Callable[[Array], Any]
+HUGE = 1e9  # what an infinite ratio counts for inside the search
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,15 @@ class Found:
 
     def archive(self, **extra: Any) -> dict[str, Any]:
         """Plain JSON values from which `replay` rebuilds the instance to the bit."""
-        return {"parameters": [float(v) for v in self.parameters], "value": self.value, **extra}
+        value = self.value if math.isfinite(self.value) else "inf"
+        return {"parameters": [float(v) for v in self.parameters], "value": value, **extra}
 
 
 def search(build: Build, quantity: Callable[[Any], float], dims: int, restarts: int = 4, evaluations: int = 2000,
            rng: Any = None, stop: float = math.inf) -> Found:
     """Largest quantity(build(u)) over u in [0, 1]^dims; `evaluations` a restart, ended early beyond `stop`.
 
-    Parameters for which build or quantity raise ValueError, or the value is not finite, count as -inf.
+    Parameters for which build or quantity raise ValueError, or the value is NaN, count as -inf; +inf is a violation.
     """
     if dims < 1 or restarts < 1 or evaluations < 10:
         raise ValueError(f"dims = {dims}, restarts = {restarts}, evaluations = {evaluations}; need at least 1, 1, 10")
@@ -64,7 +66,7 @@ def search(build: Build, quantity: Callable[[Any], float], dims: int, restarts: 
         if value > 1 and first is None:
             first = seen
         best[-1] = max(best[-1], value)
-        return -value if math.isfinite(value) else 1e300
+        return float(-np.clip(value, -HUGE, HUGE))
 
     size = min(max(10, 2 * dims), evaluations // 2)
     for child in np.random.default_rng(rng).spawn(restarts):
@@ -75,8 +77,8 @@ def search(build: Build, quantity: Callable[[Any], float], dims: int, restarts: 
             atol=0, polish=False, callback=lambda *_, **__: top > stop, **_generator(child))
         if top > stop:
             break
-    if not math.isfinite(top):
-        raise ValueError("no parameters gave a finite value: build or the quantity fails everywhere")
+    if top == -math.inf:
+        raise ValueError("no parameters gave a value: build or the quantity fails everywhere")
     return Found(where, top, build(where), tuple(best), seen, first)
 
 
@@ -94,7 +96,7 @@ def _value(build: Build, quantity: Callable[[Any], float], u: Array) -> float:
         value = float(quantity(build(u)))
     except ValueError:
         return -math.inf
-    return value if math.isfinite(value) else -math.inf
+    return -math.inf if math.isnan(value) else value
 
 
 def replay(build: Build, quantity: Callable[[Any], float], record: Mapping[str, Any] | Sequence[float]) -> float:
