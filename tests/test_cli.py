@@ -15,7 +15,8 @@ from . import toys
 
 module = import_module("samplingtheory.verify")
 TESTS = Path(__file__).parent
-START = "import sys, importlib; importlib.import_module('samplingtheory.verify').CATALOGUE = 'tests.toys'; " \
+START = "import sys, importlib, signal; signal.signal(signal.SIGINT, signal.default_int_handler); " \
+        "importlib.import_module('samplingtheory.verify').CATALOGUE = 'tests.toys'; " \
         "from samplingtheory.cli import main; sys.exit(main())"
 
 

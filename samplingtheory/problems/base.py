@@ -32,6 +32,10 @@ class Constants:
     minimiser: Array | None = None
     residual: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (self.L > 0 and self.mu <= self.L):
+            raise ValueError(f"L = {self.L}, mu = {self.mu}; need L > 0 and mu <= L (mu < 0 for nonconvex F)")
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -231,6 +231,20 @@ def _all_batches(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Fin
     yield _finding("every batch", np.concatenate(parts), 1e-10, "EVERY batch of 2: weights, mean, variance")
 
 
+def _composite(problem: Any, rng: np.random.Generator) -> Iterator[Finding]:
+    """phi = f + h beyond f: gap(x*) = 0, gap >= mu |x - x*|^2/2 on the domain, and x* = prox(x* - alpha grad f(x*))."""
+    c, h = problem.constants, problem.h
+    star = np.asarray(c.minimiser, dtype=float)[None]
+    far = star + rng.standard_normal((64, problem.dim)) * np.geomspace(1e-3, 3, 64)[:, None]
+    x = h.prox(far, 1.0 / c.L)  # a prox lands in the domain
+    short = (problem.gap(x) - c.mu / 2 * dot(x - star, x - star)) / (problem.gap(x).max() + TINY)
+    yield _finding("composite gap", -short, 1e-9, "mu |x - x*|^2/2 - gap(x), relative, at 64 points of the domain")
+    yield _finding("composite minimum", problem.gap(star) - problem.gap_error, TINY, "gap(x*) - gap_error")
+    moved = star - h.prox(star - problem.gradient(star) / c.L, 1 / c.L)
+    allowed = np.sqrt(2 * problem.gap_error / c.L) + 1e-12 * (1 + _length(star))
+    yield _finding("composite minimiser", _length(moved) / allowed, 1.0, "prox step from x*, over its error")
+
+
 def check_problem(
     problem: Any, rng: Seedable = 0, points: Array | None = None, *,
     batches: int = 4000, size: int = 8, risk: float = 1e-6,
@@ -241,6 +255,9 @@ def check_problem(
     Bonferroni and the normal approximation (heavy tails may raise it). A base without `law` is checked as far as
     it goes. Raises ValueError for points of the wrong shape; whatever the problem raises passes through.
     """
+    if hasattr(problem, "h") and type(problem.h).__name__ != "Nothing":
+        smooth = check_problem(problem.smooth, rng, points, batches=batches, size=size, risk=risk)
+        return smooth + list(_composite(problem, generator(rng)))
     chance, p = generator(rng), _Floats(problem)
     if points is None:
         way = chance.standard_normal((8, p.dim))

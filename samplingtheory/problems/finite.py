@@ -211,9 +211,18 @@ class FiniteSum:
 
     def __init__(self, gradients: Callable[[Array], Array], gap: Callable[[Array], Array],
                  constants: Constants, size: int, dim: int, replace: bool = False) -> None:
-        self._gradients, self.gap, self.constants = gradients, gap, constants
+        if size < 1 or dim < 1:
+            raise ValueError(f"size = {size}, dim = {dim}; need at least one component and one dimension")
+        self._table, self.gap, self.constants = gradients, gap, constants
         self.size, self.dim, self.population = size, dim, math.inf if replace else size
         self.probabilities = np.full(size, 1 / size)
+
+    def _gradients(self, x: Array) -> Array:
+        table = np.asarray(self._table(x))
+        if table.shape != (len(x), self.size, self.dim):
+            raise ValueError(f"gradients(x) returned shape {table.shape} for {len(x)} points; need "
+                             f"({len(x)}, {self.size}, {self.dim}): points, components, coordinates")
+        return table
 
     def gradient(self, x: Array) -> Array:
         return self._gradients(x).mean(1)

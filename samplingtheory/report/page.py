@@ -79,11 +79,14 @@ def section(claim: Claim, verdict: Verdict) -> Section:
 
 
 def chosen(cases: Sequence[CaseResult]) -> list[CaseResult]:
-    """The cases to draw: in order, but with room for two controls, for they show what failure looks like."""
+    """The cases to draw: in order, with room for one on real data and two controls, which show what failure is."""
     drawable = [c for c in cases if c.evidence.series]
     held = [c for c in drawable if c.role != "broken"]
     controls = [c for c in drawable if c.role == "broken"]
-    held = held[: PANELS - min(2, len(controls))]
+    room, real = PANELS - min(2, len(controls)), [c for c in held if c.role == "real"][:1]
+    if real and real[0] not in held[:room]:
+        held = [*held[: room - 1], *real]
+    held = held[:room]
     return held + controls[: PANELS - len(held)]
 
 

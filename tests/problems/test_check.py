@@ -103,7 +103,8 @@ FAULTS = {
     "one coordinate": (lambda: planted(quadratic(), gradient=lambda G: lambda x: G(x) * [1, 1, 1.01]), "gradient"),
     "half L": (lambda: planted(quadratic(), constants=constants(L=lambda L: L / 2)), "L"),
     "L 1 % low": (lambda: planted(quadratic(), constants=constants(L=lambda L: 0.99 * L)), "L"),
-    "L of a large problem": (lambda: planted(Quadratic(np.full(80, 2.0)), constants=constants(L=lambda L: L / 2)), "L"),
+    "L of a large problem": (lambda: planted(Quadratic(np.full(80, 2.0)), constants=constants(
+        L=lambda L: L / 2, mu=lambda mu: 0.0)), "L"),
     "double mu": (lambda: planted(quadratic(), constants=constants(mu=lambda mu: 2 * mu)), "mu"),
     "mu of a convex function": (lambda: planted(Quadratic(np.array([0.0, 1.0])),
                                                 constants=constants(mu=lambda mu: 0.01)), "mu"),
@@ -154,3 +155,19 @@ def test_findings_repeat_and_points_may_be_given():
     assert "gradient" in failed(far, points=np.array([[60.0, 70.0]])) and not failed(far)
     with pytest.raises(ValueError, match=r"need.*\(P, 3\)|needs \(P, 3\)"):
         check_problem(finite(), points=np.zeros(3))
+
+
+def test_composite_problems_pass_and_a_wrong_minimiser_fails():
+    from samplingtheory.problems.composite import Composite
+    from samplingtheory.problems.prox import L1, Box
+    from samplingtheory.problems.regression import LeastSquares
+
+    rng = np.random.default_rng(0)
+    smooth = LeastSquares(rng.standard_normal((40, 3)), rng.standard_normal(40), ridge=0.1)
+    for h in (L1(0.1), Box(np.zeros(3), np.ones(3))):
+        problem = Composite(smooth, h)
+        assert all(f.passed for f in check_problem(problem))
+        wrong = dataclasses.replace(problem.constants, minimiser=problem.constants.minimiser + 0.01)
+        problem = Composite(smooth, h)
+        problem.__dict__["constants"] = wrong
+        assert not all(f.passed for f in check_problem(problem))
