@@ -5,9 +5,9 @@
 Question. f has curvature in [mu, L], L = 1, q = mu/L; E g = grad f, E|g|^2 <= M|grad f|^2 at every iterate (the norm
 test with M = 1 + eps^2). What is the largest E f(x_T) - f* for T = 1..4 steps, and which steps are best for two?
 
-How. A tree of scenarios: every node branches into S equally likely noise vectors with mean zero; the last step uses the
-reduction lemma (composite.md, Theorem 4). S = 2 is a lower bound of the class; S = 3, 4 show whether more noise laws
-help.
+How. A tree of scenarios: every node branches into S equally likely noise vectors with mean zero; the noise of the last
+step goes along a flat extra direction of curvature L. S = 2 is a lower bound of the class; S = 3, 4 show whether more
+noise laws help.
 
 Prediction. Two steps are better than the square of the one-step rate, because noise moves the error into directions
 that contract faster; the convex last iterate is worse than M L R^2/(4T + 2M), the guess that is exact for M = 1.
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,53 +29,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import minimize, minimize_scalar
 
-from samplingtheory.evidence.worstcase import Model, certify, check_multipliers, solve
-from samplingtheory.evidence.worstcase.gram import Form, Vector
-
-
-def tree(q: Any, M: Any, steps: Sequence[Any], S: int = 2, start: str = "value", number: Any = float) -> Model:
-    """E f(x_T) - f* after `steps` (in units of 1/L) from f(x_0) - f* <= 1 or ('distance') |x_0 - x*| <= 1."""
-    q, M, steps = number(q), number(M), [number(a) for a in steps]
-    model = Model()
-    f = model.function(number(1), q)
-    x = model.vector("x")
-    f.minimum()
-    g, F = f.at(x, "0")
-    model.require("start", (F if start == "value" else x.squared) - 1)
-    nodes = [(x, g, "0")]
-    for a in steps[:-1]:
-        nodes = [node for y, g, label in nodes for node in _branch(model, f, y, g, label, a, M, S)]
-    a, total = steps[-1], Form()
-    for y, g, label in nodes:
-        total = total + f.at(y - a * g, f"{label}+")[1] + a * a * (M - 1) / 2 * g.squared
-    return model.maximise(total * (number(1) / len(nodes)))
-
-
-def _branch(model: Model, f: Any, y: Vector, g: Vector, label: str, a: Any, M: Any,
-            S: int) -> list[tuple[Vector, Vector, str]]:
-    e = [model.vector(f"noise {label}{s}") for s in range(S - 1)]
-    e.append(-sum(e, Vector()))
-    V = sum((v.squared for v in e), Form())
-    model.require(f"test {label}", V - S * (M - 1) * g.squared)
-    ends = [y - a * (g + v) for v in e]
-    return [(z, f.at(z, f"{label}{s}")[0], f"{label}{s}") for s, z in enumerate(ends)]
+from samplingtheory.claims.classes import convex_multipliers, convex_one, tree
+from samplingtheory.evidence.worstcase import certify, check_multipliers, solve
 
 
 def one_step_rate(q: float, M: float, a: float) -> float:
     """(1 - a q)^2 + a^2 q (M - 1), a in units of 1/L: T6*, valid for a <= min{2/(M + q), 1/(M - 1 + q)}."""
     return (1 - a * q) ** 2 + a * a * q * (M - 1)
-
-
-def convex_one(M: Any, t: Any) -> Any:
-    """sup E f(x_1) - f* for |x_0 - x*| = 1, L = 1: 1/(2(1 + 2t - t^2 (M - 1))), t <= 1/M. Proved in findings.md."""
-    return 1 / (2 * (1 + 2 * t - t * t * (M - 1)))
-
-
-def convex_multipliers(M: Fraction, t: Fraction) -> dict[str, Fraction]:
-    """Its exact dual: w = (t - s)/(2t - s), s = t^2 (M - 1), on (x, x+) and (*, x), 1 - w on (*, x+)."""
-    s = t * t * (M - 1)
-    w = (t - s) / (2 * t - s)
-    return {"f: 0 above 0+": w, "f: * above 0": w, "f: * above 0+": 1 - w, "start": convex_one(M, t)}
 
 
 def convex_two(M: Any) -> Any:

@@ -7,7 +7,7 @@ and the certificate (Fraction).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -179,3 +179,47 @@ def composite_step(L: Any, mu: Any, alpha: Any, eta: Any = None, xi: Any = None)
         model.require("start", F + H - 1)
         return model.maximise(mean(ends, half))
     return build
+
+
+def tree(q: Any, M: Any, steps: Sequence[Any], S: int = 2, start: str = "value", number: Any = float) -> Model:
+    """E f(x_T) - f* after `steps` (L = 1) from f(x_0) - f* <= 1 or ('distance') |x_0 - x*| <= 1.
+
+    A tree of S equally likely noise vectors a node; the last step by the reduction lemma. A lower bound over all noise
+    laws for more than one step, exact for one.
+    """
+    q, M, steps = number(q), number(M), [number(a) for a in steps]
+    model = Model()
+    f = model.function(number(1), q)
+    x = model.vector("x")
+    f.minimum()
+    g, F = f.at(x, "0")
+    model.require("start", (F if start == "value" else x.squared) - 1)
+    nodes = [(x, g, "0")]
+    for a in steps[:-1]:
+        nodes = [node for y, g, label in nodes for node in _branch(model, f, y, g, label, a, M, S)]
+    a, total = steps[-1], Form()
+    for y, g, label in nodes:
+        total = total + f.at(y - a * g, f"{label}+")[1] + a * a * (M - 1) / 2 * g.squared
+    return model.maximise(total * (number(1) / len(nodes)))
+
+
+def _branch(model: Model, f: Any, y: Vector, g: Vector, label: str, a: Any, M: Any,
+            S: int) -> list[tuple[Vector, Vector, str]]:
+    e = [model.vector(f"noise {label}{s}") for s in range(S - 1)]
+    e.append(-sum(e, Vector()))
+    V = sum((v.squared for v in e), Form())
+    model.require(f"test {label}", V - S * (M - 1) * g.squared)
+    ends = [y - a * (g + v) for v in e]
+    return [(z, f.at(z, f"{label}{s}")[0], f"{label}{s}") for s, z in enumerate(ends)]
+
+
+def convex_one(M: Any, t: Any) -> Any:
+    """sup E f(x_1) - f* for |x_0 - x*| = 1, L = 1: 1/(2(1 + 2t - t^2 (M - 1))), t <= 1/M. Proved in findings.md."""
+    return 1 / (2 * (1 + 2 * t - t * t * (M - 1)))
+
+
+def convex_multipliers(M: Fraction, t: Fraction) -> dict[str, Fraction]:
+    """Its exact dual: w = (t - s)/(2t - s), s = t^2 (M - 1), on (x, x+) and (*, x), 1 - w on (*, x+)."""
+    s = t * t * (M - 1)
+    w = (t - s) / (2 * t - s)
+    return {"f: 0 above 0+": w, "f: * above 0": w, "f: * above 0+": 1 - w, "start": convex_one(M, t)}

@@ -14,12 +14,15 @@ from .base import OURS, RECONSTRUCTED, Case, Claim, Hypothesis, Source, Symbols
 from .classes import (
     Build,
     composite_step,
+    convex_multipliers,
+    convex_one,
     descent,
     noisy_step,
     nonconvex_descent,
     reduced_step,
     relative_error,
     sharp_multipliers,
+    tree,
 )
 
 SIDES = Quantity((), lambda s, value: (value, s.bound))
@@ -146,8 +149,51 @@ convex = Claim(
     explain="The last-iterate bound of the catalogue, L R^2/(2T), is twice as large; for M > 1 see "
             "convex-natural-guess.",
     related="bollapragada2018/convex-last-iterate", quantity=SIDES, hypotheses={"bound": TOLD},
-    tight=tuple(descent_case(n) for n in (1, 2, 5, 10)),
+    tight=tuple(descent_case(n) for n in (1, 2, 5, 10, 20)),
     broken={"bound": (descent_case(2, shave=1e-4),)},
+)
+
+
+def noisy_convex_case(M: Any, shave: float = 0.0) -> Case:
+    growth = F(M)
+    alpha, name = 1 / growth, f"M = {M}" + (", constant less 1e-4" if shave else "")
+    evidence = Certify(lambda s: convex_multipliers(growth, alpha))
+    return class_case(name, lambda number: tree(0, growth, [alpha], start="distance", number=number),
+                      convex_one(growth, alpha), alpha, alpha, None if shave else evidence, shave, float(growth / 2),
+                      attained="Huber, noise across")
+
+
+convex_noise = Claim(
+    id="bollapragada2018/worst-convex-noise", kind="class", title="One convex step under the test: the exact constant",
+    source=Source("bollapragada2018", "last-iterate bound for T = 1, sharpened (docs/findings.md)", OURS),
+    statement=r"\sup\,\mathbb{E}f(x_1)-f^*=\frac{L\|x_0-x^*\|^2}{2\left(1+2\alpha L-(\alpha L)^2(M-1)\right)},"
+              r"\qquad\alpha\le\frac{1}{LM}",
+    explain="The catalogue's last-iterate bound is M L R^2/2 here. For M > 1 the natural guess fails already at "
+            "one step.",
+    quantity=SIDES, hypotheses=CLASS,
+    tight=tuple(noisy_convex_case(M) for M in (1, "5/4", 2, 5)),
+    broken={"bound": (noisy_convex_case(2, 1e-4),)},
+)
+
+
+def two_steps(q: Any, M: Any, shave: float = 0.0) -> Case:
+    alpha = 1 / F(M)
+    return class_case(f"mu = {q}, M = {M}, two steps" + (", less 2 %" if shave else ""),
+                      lambda number: tree(F(q), F(M), [alpha, alpha], number=number), sharp(q, M, alpha) ** 2,
+                      longest(q, M), alpha, shave=shave, paper=float(1 - F(q) / F(M)) ** 2,
+                      attained="smaller: one-step worst cases do not chain")
+
+
+several = Claim(
+    id="bollapragada2018/worst-two-steps", kind="class", title="Two steps are better than the square of one",
+    source=Source("bollapragada2018", "T6* of our notes, iterated; two noise values a node", OURS),
+    statement=r"\mathbb{E}f(x_2)-f^*\le\left((1-\alpha\mu)^2+\alpha^2L\mu(M-1)\right)^2(f(x_0)-f^*)",
+    explain="The exact one-step rate iterates, but not exactly: after two steps the worst case over noise with two values "
+            "a node is strictly smaller, so one-step rates do not multiply to exact rates.",
+    quantity=SIDES, hypotheses=CLASS,
+    no_tight="the square is not attained: noise moves the error into directions that contract faster",
+    generic=(two_steps("1/10", "5/4"), two_steps("1/10", 2), two_steps("1/2", "5/4")),
+    broken={"bound": (two_steps("1/10", "5/4", 0.02),)},
 )
 
 
@@ -216,7 +262,8 @@ norm = Claim(
             "step": (composite_case("7/10", "1/10", xi="3/2"),)},
 )
 
-CLAIMS = (strongly_convex, best, distance, relative, convex, nonconvex, nonconvex_two_sided, inner_product, norm)
+CLAIMS = (strongly_convex, best, distance, relative, convex, convex_noise, several, nonconvex, nonconvex_two_sided,
+          inner_product, norm)
 INEXPRESSIBLE = {
     "multi-step rates with noise": "scenarios multiply by two a step; two steps are within reach, twenty are not",
     "whole batch sizes and finite populations": "the size is not a function of the Gram matrix",

@@ -140,6 +140,9 @@ class Function:
     def at(self, x: Vector, label: str, gradient: Vector | None = None,
            value: Form | None = None) -> tuple[Vector, Form]:
         """(gradient, value) at x, new unless given."""
+        if gradient is None and self.L == self.mu and self.points:  # a quadratic: one gradient gives all
+            _, y, s, _ = self.points[0]
+            gradient = s + self.L * (x - y)
         g = self.model.vector(f"grad {self.name}({label})") if gradient is None else gradient
         F = self.model.value(f"{self.name}({label})") if value is None else value
         self.points.append((label, x, g, F))
@@ -156,9 +159,6 @@ class Function:
                 if i != j:
                     name = f"{self.name}: {first[0]} above {second[0]}"
                     self.model.require(name, self._below(first[1:], second[1:]))
-                    if self.L == self.mu:  # a quadratic: its gradients are L apart
-                        turn = first[2] - second[2] - self.L * (first[1] - second[1])
-                        self.model.require(f"{name}, gradient", turn.squared)
 
     def _below(self, first: Any, second: Any) -> Form:
         """lower bound of F_i from point j, minus F_i; <= 0."""

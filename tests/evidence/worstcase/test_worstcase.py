@@ -103,6 +103,24 @@ def test_bad_classes_are_refused(L, mu):
         Model().function(L, mu)
 
 
+@pytest.mark.parametrize("build", [lambda: noisy_step(1, "1/10", "5/4", "-4/5"), lambda: descent(1, 2, 0),
+                                   lambda: noisy_step(1, "1/10", "1/2", "4/5")])
+def test_steps_and_growth_out_of_range_are_refused(build):
+    with pytest.raises(ValueError, match=r"above 0|at least 1"):
+        build()
+
+
+def test_a_class_of_one_curvature_is_a_quadratic():
+    """mu = L = 1 and a step of 1/2 from distance 1: (1/2)(1/2)^2."""
+    model = Model()
+    f = model.function(1.0, 1.0)
+    x = model.vector("x")
+    f.minimum()
+    model.require("start", x.squared - 1)
+    g, _ = f.at(x, "0")
+    assert solve(model.maximise(f.at(x - 0.5 * g, "1")[1])).primal == pytest.approx(0.125, abs=1e-5)
+
+
 def test_unbounded_models_are_inconclusive():
     model = Model()
     f = model.function(1.0, 0.0)
@@ -114,4 +132,4 @@ def test_unbounded_models_are_inconclusive():
 
 
 def test_every_class_claim_has_a_row_with_a_gap():
-    assert len({c.id for c in CLAIMS}) == 9 and all(c.kind == "class" for c in CLAIMS)
+    assert len({c.id for c in CLAIMS}) == 11 and all(c.kind == "class" for c in CLAIMS)
