@@ -188,8 +188,8 @@ several = Claim(
     id="bollapragada2018/worst-two-steps", kind="class", title="Two steps are better than the square of one",
     source=Source("bollapragada2018", "T6* of our notes, iterated; two noise values a node", OURS),
     statement=r"\mathbb{E}f(x_2)-f^*\le\left((1-\alpha\mu)^2+\alpha^2L\mu(M-1)\right)^2(f(x_0)-f^*)",
-    explain="The exact one-step rate iterates, but not exactly: after two steps the worst case over noise with two values "
-            "a node is strictly smaller, so one-step rates do not multiply to exact rates.",
+    explain="The exact one-step rate iterates, but not exactly: after two steps the worst case over noise with two "
+            "values a node is strictly smaller, so one-step rates do not multiply to exact rates.",
     quantity=SIDES, hypotheses=CLASS,
     no_tight="the square is not attained: noise moves the error into directions that contract faster",
     generic=(two_steps("1/10", "5/4"), two_steps("1/10", 2), two_steps("1/2", "5/4")),

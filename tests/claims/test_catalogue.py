@@ -46,7 +46,8 @@ CHK = {  # the checks of the theory notes and the claims that carry them
     "CHK13": ["byrd2012/geometric", "byrd2012/deterministic-norm", "byrd2012/unshrunk-step"],
     "CHK14": ["bollapragada2018/practical-norm-test-at-the-solution", "bollapragada2018/debiased-norm-test",
               "bollapragada2018/practical-inner-product-test-at-the-solution",
-              "bollapragada2018/practical-norm-test-is-optimistic", "bollapragada2018/safeguarded-inner-product-test"],
+              "bollapragada2018/practical-norm-test-is-optimistic", "bollapragada2018/safeguarded-inner-product-test",
+              "bollapragada2018/rate-of-the-same-batch-test"],
 }
 
 
@@ -256,6 +257,12 @@ def test_malformed_claims_are_refused():
         Source("toy2000", "x", "guessed")
     with pytest.raises(ValueError, match="kind"):
         Claim("toy2000/a", "stepp", source, "t", "s", quantity, {}, no_tight="x")
+
+
+def test_the_rational_certificate():
+    claim = BY_ID["bollapragada2018/rate-of-the-same-batch-test"]
+    found = collect(claim, claim.tight[0])
+    assert found.refutes and found.error == 0 and found.value == pytest.approx(1.1858300710765635, rel=1e-14)
 
 
 def test_growth_of_the_papers_parameters():

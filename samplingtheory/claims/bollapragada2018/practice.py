@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from ...criteria import Debiased, InnerProductTest, NormTest
+from ...criteria import Debiased, InnerProductTest, NormTest, smallest
 from ...evidence.base import Quantity
-from ...evidence.exact import Pathwise
+from ...evidence.exact import Enumerate, Pathwise
 from ...evidence.simulate import Count
 from ...methods import SGD, Backtracking
-from ...problems.quadratic import GaussianQuadratic
+from ...problems.quadratic import GaussianQuadratic, QuadraticSum
 from ...run import Step
-from ...sizing import Fixed
+from ...sizing import Fixed, SameBatch
 from ..base import OURS, Case, Claim, Hypothesis, Source, Symbols
 from .cases import PAPER
 
@@ -212,4 +213,41 @@ effective = Claim(
     explain="The batch sees v/(1 + v) where v is the exact ratio: eps acts like eps^2/(1 - eps^2) in the exact test.",
 )
 
-CLAIMS = (backtracking, backtracks, blind_norm, blind_inner, safeguarded, debiased_norm, effective)
+# ---------------------------------------------------------------- the test on the batch that steps, in rationals
+
+
+class _NormTestWithoutPopulation:
+    """V/b <= |g|^2/4 without the finite-population factor."""
+
+    def __call__(self, m: Any) -> Any:
+        return smallest(m.total, m.signal, Fraction(1, 2), np.inf)
+
+    def __repr__(self) -> str:
+        return "NormTest(1/2) without population"
+
+
+def _five_samples() -> Case:
+    """f_i = h_i (x - c_i)^2/2, h = 1..5, c = (0, 1, -1, 2, -2), x0 = 3, from two samples, extended one by one."""
+    rational = np.vectorize(Fraction, otypes=[object])
+    h, c = rational(np.arange(1, 6)), rational(np.array([[0], [1], [-1], [2], [-2]]))
+    rule = SameBatch(_NormTestWithoutPopulation(), grow=1 + 1e-9, monotone=False)
+    return Case("five samples, in rational arithmetic", QuadraticSum(h, h[:, None] * c), SGD(Fraction(4, 15)), rule,
+                rational(np.array([3])), Enumerate(4), Symbols(rate=Fraction(1, 5)))
+
+
+def _rational_rate(s: Symbols, path: Any) -> tuple[Any, Any]:
+    return path.gap[1:], np.array([[s.rate**k * v for v in path.gap[0]] for k in range(1, len(path.gap))], dtype=object)
+
+
+same_batch = Claim(
+    id=f"{PAPER}/rate-of-the-same-batch-test", kind="statement", expected="fails",
+    title="The linear rate, when the batch that is tested makes the step",
+    source=Source(PAPER, "Theorem 3.2 (numbering recalled) with the test that is run in place of its hypothesis", OURS),
+    statement=r"\frac{V_S}{b}\le\epsilon^2\|g_k\|^2\;\forall k\;\Rightarrow\;"
+              r"\mathbb{E}[F(x_k)-F^*]\le\left(1-\frac{\mu}{L(1+\epsilon^2)}\right)^k(F(x_0)-F^*)",
+    explain="No published theorem is refuted: its hypothesis, a size decided before the draw, is not what is run. At "
+            "k = 1 the ratio is exactly 1129711/1036800; every number here is rational.",
+    quantity=Quantity(("gap",), _rational_rate), hypotheses={}, tight=(_five_samples,),
+)
+
+CLAIMS = (backtracking, backtracks, blind_norm, blind_inner, safeguarded, debiased_norm, effective, same_batch)
