@@ -10,10 +10,11 @@ soonest, because it counts noise in coordinates that the prox sets to zero; the 
 noise that survives, and needs the fewest samples for moderate accuracy. All three are practical rules here: each batch
 sizes the next one (`Behind`), drawn without replacement from scikit-learn's breast cancer data (N = 569, d = 30).
 
-Found (median of 20 runs, 1000 passes). The pointwise test stalls on both problems: in the box at a gap of 2e-3 with 35
-samples, for l1 at 3e-5 with 260. Both tests on the complete step go on to the full batch and converge (box: to the error
-of the minimiser; l1: 7e-6 and falling). The inner product test saves up to 15 % of the batch in the box during the first
-pass and nothing for l1: the third prediction holds weakly. For l1 the pointwise test is cheaper until its floor shows.
+Found (median of 20 runs, 1000 passes). The pointwise test stalls on both problems: in the box at a gap of 2e-3 with
+35 samples, for l1 at 3e-5 with 260. Both tests on the complete step go on to the full batch and converge (box: to
+the error of the minimiser; l1: 7e-6 and falling). The inner product test saves up to 15 % of the batch in the box
+during the first pass and nothing for l1: the third prediction holds weakly. For l1 the pointwise test is cheaper
+until its floor shows.
 """
 
 from __future__ import annotations

@@ -101,9 +101,10 @@ best = Claim(
 
 def distance_case(mu: Any, M: Any, **how: Any) -> Case:
     m, growth = F(mu), F(M)
+    rate = 1 - 4 * m / (growth * (1 + m) ** 2)
     return class_case(f"mu = {mu}, M = {M}" + (", rate less 1e-4" if how else ""),
                       noisy_step(1, mu, M, 2 / ((1 + m) * growth), "distance"),
-                      1 - 4 * m / (growth * (1 + m) ** 2), attained="diag(mu, L), noise along the gradient", **how)
+                      rate, paper=float(rate), attained="diag(mu, L), noise along the gradient", **how)
 
 
 distance = Claim(
@@ -185,7 +186,7 @@ def two_steps(q: Any, M: Any, shave: float = 0.0) -> Case:
 
 
 several = Claim(
-    id="bollapragada2018/worst-two-steps", kind="class", title="Two steps are better than the square of one",
+    id="bollapragada2018/worst-two-steps", kind="class", title="Two steps under two-valued noise: better than the square of one",
     source=Source("bollapragada2018", "T6* of our notes, iterated; two noise values a node", OURS),
     statement=r"\mathbb{E}f(x_2)-f^*\le\left((1-\alpha\mu)^2+\alpha^2L\mu(M-1)\right)^2(f(x_0)-f^*)",
     explain="The exact one-step rate iterates, but not exactly: after two steps the worst case over noise with two "
