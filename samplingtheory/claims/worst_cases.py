@@ -186,7 +186,8 @@ def two_steps(q: Any, M: Any, shave: float = 0.0) -> Case:
 
 
 several = Claim(
-    id="bollapragada2018/worst-two-steps", kind="class", title="Two steps under two-valued noise: better than the square of one",
+    id="bollapragada2018/worst-two-steps", kind="class",
+    title="Two steps under two-valued noise: better than the square of one",
     source=Source("bollapragada2018", "T6* of our notes, iterated; two noise values a node", OURS),
     statement=r"\mathbb{E}f(x_2)-f^*\le\left((1-\alpha\mu)^2+\alpha^2L\mu(M-1)\right)^2(f(x_0)-f^*)",
     explain="The exact one-step rate iterates, but not exactly: after two steps the worst case over noise with two "
