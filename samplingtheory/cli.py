@@ -20,7 +20,7 @@ from .check import case_name
 from .claims.base import Case, Claim, Verdict
 from .errors import UserError
 from .report import words
-from .verify import Interrupted, Outcome, exit_status, select
+from .verify import Interrupted, Outcome, check_options, exit_status, select
 from .verify import verify as run_claims
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -95,6 +95,7 @@ def verify(
     console = Console(highlight=False, markup=False, soft_wrap=True)
     rows, missing = _Rows(), 0
     jobs = _cores() if jobs is None else jobs
+    check_options(level, jobs)
     store.open_output(out)
     console.print(HEADER)
     try:

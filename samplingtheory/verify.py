@@ -48,10 +48,7 @@ def verify(claims: Chosen = None, level: str = "quick", rng: seeds.Seedable = 0,
     The same seed gives the same verdicts, whatever `jobs` and order. UserError: unknown id or level, a bad
     folder. Interrupted: Ctrl-C, with what was finished.
     """
-    if level not in EFFORT:
-        raise UserError(f"level is {level!r}; use {' or '.join(map(repr, EFFORT))}")
-    if jobs < 1:
-        raise UserError(f"jobs is {jobs}; give the number of processes, at least 1")
+    check_options(level, jobs)
     chosen, seed = select(claims), seeds.root_seed(rng)
     folder = None if out is None else store.open_output(out)
     cache = None if folder is None else store.Cache(folder / "cache", level, seed)
@@ -76,6 +73,14 @@ def verify(claims: Chosen = None, level: str = "quick", rng: seeds.Seedable = 0,
         settle()
         raise
     return settle()
+
+
+def check_options(level: str, jobs: int) -> None:
+    """UserError unless the level is known and there is at least one process."""
+    if level not in EFFORT:
+        raise UserError(f"level is {level!r}; use {' or '.join(map(repr, EFFORT))}")
+    if jobs < 1:
+        raise UserError(f"jobs is {jobs}; give the number of processes, at least 1")
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:

@@ -267,3 +267,11 @@ def test_the_rational_certificate():
 
 def test_growth_of_the_papers_parameters():
     assert growth_of(0.9, 5.84) == pytest.approx(35.9156) and bollapragada2018.CLAIMS
+
+
+def test_the_example_of_an_own_theorem(capsys):
+    from experiments.e00_own_theorem import main
+
+    main()
+    said = capsys.readouterr().out
+    assert "NOT" not in said and "confirmed on this instance, sharpness 1.000000" in said and "'killed': 1" in said

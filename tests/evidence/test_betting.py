@@ -177,7 +177,7 @@ def test_lower_confidence_keeps_the_best_of_all_runs():
 def test_lower_confidence_of_exponential_data():
     """Medians over 100 repeats: 0.703 and 0.893 of the truth after 100 and 1000 runs.
 
-    The design (verdicts.md 2.2) prints 0.738 and 0.875. Tolerance: four standard deviations of such a median.
+    The design notes print 0.738 and 0.875. Tolerance: four standard deviations of such a median.
     """
     rng = np.random.default_rng(3)
     for runs, known, tolerance in ((100, 0.703, 0.08), (1000, 0.893, 0.03)):
@@ -277,7 +277,7 @@ def test_mirrored_error_and_cost():
     rng = np.random.default_rng(13)
     assert refutations(log_wealth_mirrored(5.0 * (rng.random((RUNS, REPEATS)) < 0.2), 1.0, 5.0)) <= ALLOWED
     logw = log_wealth_mirrored(np.minimum(0.5 * exponential(rng, (200, REPEATS)), 5.0), 1.0, 5.0)
-    assert 45 <= np.median([first_refutation(w, RISK) or RUNS for w in logw.T]) <= 80  # verdicts.md 2.3: 60
+    assert 45 <= np.median([first_refutation(w, RISK) or RUNS for w in logw.T]) <= 80  # the design notes: 60
 
 
 def test_mutant_a_sum_over_steps_for_their_mean_breaks_the_error_level():

@@ -172,7 +172,7 @@ def test_control_looking_at_fixed_bounds_after_every_run_errs_more_often():
 
 
 def test_power_is_that_of_the_design():
-    """verdicts.md 3, delta = 0.05, truth 2 delta: median 313, 90 % 655 runs (simulated there, exact here)."""
+    """Design notes: delta = 0.05, truth 2 delta: median 313, 90 % 655 runs (simulated there, exact here)."""
     reached = crossing(anytime(0.05, "above"), 0.1, 1000)
     assert np.searchsorted(reached, 0.5) + 1 == pytest.approx(313, rel=0.1)
     assert np.searchsorted(reached, 0.9) + 1 == pytest.approx(655, rel=0.1)

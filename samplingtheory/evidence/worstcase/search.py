@@ -2,7 +2,7 @@
 
 A box of parameters is searched by restarted differential evolution; each restart draws its own sample, and the exact
 one-step ratio is evaluated without noise, so that no search can overfit a seed. What is found is evidence about
-finitely many instances, never a proof. Several short restarts beat one long run (verdicts.md, section 1c).
+finitely many instances, never a proof. Several short restarts beat one long run.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def one_step(case: Any) -> float:
     """Required over achieved decrease, alpha/2 |grad F|^2 / (F(x) - E F(x+)), by enumeration of every batch.
 
     The one-step lemma of norm-tested SGD with alpha <= 1/(LM) says at most 1; inf where nothing is gained.
-    Reads case.problem, .alpha, .x and .n (the batch size at x); source: smooth.md T5.
+    Reads case.problem, .alpha, .x and .n (the batch size at x); source: the one-step lemma, docs/theory.md.
     """
     problem, x = case.problem, np.atleast_2d(case.x)
     batch = problem.draw(x, np.array([float(case.n)]), EVERY)

@@ -1,4 +1,4 @@
-"""The tables of composite.md 6.2-6.4 and closed forms, met by the engine; bad input."""
+"""Tables of the design notes and closed forms, met by the engine; bad input."""
 
 import math
 from fractions import Fraction
