@@ -28,9 +28,10 @@ SURE = Hypothesis("the relative error is at most theta on every path: |g - grad 
 FULL_STEP = step_at_most(lambda s: 1 / s.L, "the step is at most 1/L")
 
 
-def sure_case(theta: float, told: float | None = None, hessian: Any = (1.0, 1.0), used: float = 1.0) -> Case:
+def sure_case(theta: float, told: float | None = None, hessian: Any = (1.0, 1.0), used: float = 1.0,
+              alpha: float = 1.0, **how: Any) -> Case:
     problem = Oracle(Quadratic(np.asarray(hessian)), TwoPoint(theta))
-    symbols = theory(problem, 1.0, 1.0, theta=theta if told is None else told)
+    symbols = theory(problem, 1.0, alpha, theta=theta if told is None else told, **how)
     name = f"g = (1 +- {theta:g}) grad F{'' if used == 1 else f', step {used:g}/L'}"
     return Case(name, problem, SGD(used), Fixed(1), np.array([1.0, 1.0]), Pathwise(10, 64),
                 symbols)
@@ -46,14 +47,16 @@ deterministic = Claim(
     hypotheses={"smooth": SMOOTH, "step": FULL_STEP, "error": SURE},
     tight=tuple(sure_case(t) for t in (0.3, 0.9)),
     generic=(sure_case(0.5, hessian=(0.1, 1.0)),),
-    broken={"error": (sure_case(0.55, told=0.5),), "step": (sure_case(0.5, used=2.2),)},
+    broken={"error": (sure_case(0.55, told=0.5),), "step": (sure_case(0.5, used=2.2),),
+            "smooth": (sure_case(0.5, used=2.0, alpha=2.0, L=0.5),)},
     explain="On every path, not only in expectation: one violation refutes.",
 )
 
 
-def unshrunk_case(theta: float, nu: float, told: float, used: float = 1.0, hessian: Any = (1.0, 1.0)) -> Case:
+def unshrunk_case(theta: float, nu: float, told: float, used: float = 1.0, hessian: Any = (1.0, 1.0),
+                  alpha: float = 1.0, **how: Any) -> Case:
     problem = Oracle(Quadratic(np.asarray(hessian)), FourAtoms(theta, nu))
-    symbols = theory(problem, 1 + told, 1.0, eps2=told)
+    symbols = theory(problem, 1 + told, alpha, eps2=told, **how)
     name = f"four atoms, eps^2 = {theta**2 + nu**2:.4g}, condition {max(hessian) / min(hessian):g}, step {used:g}/L"
     return Case(name, problem, SGD(used), Fixed(1), np.array([1.0, 0.5]), Enumerate(2), symbols)
 
@@ -68,7 +71,8 @@ unshrunk = Claim(
     hypotheses={"smooth": SMOOTH, "step": FULL_STEP, "test": TEST},
     tight=tuple(unshrunk_case(t, v, t * t + v * v) for t, v in ((0.3, 0.4), (0.5, 0.7), (0.9, 1.0))),
     generic=(unshrunk_case(0.3, 0.4, 0.25, hessian=(0.1, 1.0)),),
-    broken={"test": (unshrunk_case(0.4, 0.4, 0.25),), "step": (unshrunk_case(0.3, 0.4, 0.25, used=2.2),)},
+    broken={"test": (unshrunk_case(0.4, 0.4, 0.25),), "step": (unshrunk_case(0.3, 0.4, 0.25, used=2.2),),
+            "smooth": (unshrunk_case(0.3, 0.4, 0.25, used=2.0, alpha=2.0, L=0.5),)},
 )
 
 
@@ -89,10 +93,11 @@ def _at_least_geometric(case: Case, seen: Any) -> float:
     return min(n / (s.n0 * s.factor**k) for k, n in enumerate(sizes)) - 1
 
 
-def geometric_case(name: str, q: float, sizing: Any, x0: Any, used: float = 1.0, noise: float = 1.0) -> Case:
+def geometric_case(name: str, q: float, sizing: Any, x0: Any, used: float = 1.0, noise: float = 1.0,
+                   alpha: float = 1.0, **how: Any) -> Case:
     problem = GaussianQuadratic(np.array([q, 1.0]), np.array([0.0, noise]))
     return Case(name, problem, SGD(used), sizing, np.asarray(x0, dtype=float), Recursion(100),
-                theory(problem, 1.0, 1.0, n0=4.0, factor=1.1, noise=1.0))
+                theory(problem, 1.0, alpha, n0=4.0, factor=1.1, noise=1.0, **how))
 
 
 GROWING = Geometric(4, 1.1, integer=False)
@@ -112,6 +117,8 @@ geometric = Claim(
     tight=(geometric_case("condition 1", 1.0, GROWING, [1.0, 1.0]),),
     generic=tuple(geometric_case(f"condition 10, start {x}", 0.1, GROWING, x) for x in ([1.0, 0.0], [10.0, 10.0])),
     broken={"sizes": (geometric_case("constant size 4", 0.1, Fixed(4), [1.0, 0.0]),),
+            "strongly convex": (geometric_case("told mu = 1/2", 0.1, GROWING, [1.0, 0.0], mu=0.5),),
+            "smooth": (geometric_case("told L = 1/2", 0.1, GROWING, [1.0, 1.0], used=2.0, alpha=2.0, L=0.5),),
             "step": (geometric_case("step 2.2/L", 1.0, GROWING, [1.0, 1.0], used=2.2),),
             "variance": (geometric_case("twice the variance", 1.0, GROWING, [1.0, 1.0], noise=2.0),)},
 )

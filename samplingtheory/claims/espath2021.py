@@ -47,7 +47,7 @@ def distance_rate(s: Symbols) -> float:
 def case(name: str, problem: Any, sizing: Any, x0: Any, evidence: Any, growth: float, used: float = 1.0,
          **extra: Any) -> Case:
     """SGD with the paper's step 2/((L + mu) M); the run uses `used` times 1/(LM) if a broken case asks for it."""
-    L, mu = problem.constants.L, problem.constants.mu
+    L, mu = extra.get("L", problem.constants.L), extra.get("mu", problem.constants.mu)
     alpha = optimal_step(L, mu, growth)
     method = SGD(alpha if used == 1.0 else used / (L * growth))
     return Case(name, problem, method, sizing, np.asarray(x0, dtype=float), evidence,
@@ -59,6 +59,7 @@ def axis(q: float, eps2: float, which: int, **how: Any) -> Case:
     name = f"condition {1 / q:g}, eps^2 = {eps2}, start on axis {which + 1}"
     if noise != eps2:
         name += ", E|g|^2 1.5 times too large"
+    name += "".join(f", told {key} = {how[key]}" for key in ("L", "mu") if key in how)
     if "used" in how:
         name += f", step {how['used']:g}/(LM)"
     problem = Oracle(Quadratic(np.array([q, 1.0])), TwoPoint(noise**0.5))
@@ -88,7 +89,8 @@ distance = Claim(
     generic=(_tree(0.5), _tree(2.0)),
     real=(lambda: case("breast_cancer (logistic), eps = 0.9", real("breast_cancer"), Ahead(NormTest(0.9)),
                        np.zeros(30), Bet(20, 1000), 1.81),),
-    broken={"step": tuple(axis(0.1, e, 1, used=2.2) for e in NOISES),
+    broken={"strongly convex": (axis(0.1, 0.25, 0, mu=0.5),), "smooth": (axis(0.1, 0.25, 1, L=0.5),),
+            "step": tuple(axis(0.1, e, 1, used=2.2) for e in NOISES),
             "test": tuple(axis(0.1, e, 1, noise=1.5 * (1 + e) - 1) for e in NOISES)},
 )
 
@@ -102,7 +104,8 @@ gap = Claim(
     hypotheses=HYPOTHESES,
     tight=tuple(axis(0.1, e, 1) for e in NOISES),
     generic=(_tree(0.5),),
-    broken={"step": (axis(0.1, 0.25, 1, used=2.2),), "test": (axis(0.1, 0.25, 1, noise=1.5 * 1.25 - 1),)},
+    broken={"strongly convex": (axis(0.1, 0.25, 0, mu=0.5),), "smooth": (axis(0.1, 0.25, 1, L=0.5),),
+            "step": (axis(0.1, 0.25, 1, used=2.2),), "test": (axis(0.1, 0.25, 1, noise=1.5 * 1.25 - 1),)},
 )
 
 

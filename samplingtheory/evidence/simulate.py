@@ -81,7 +81,10 @@ def _now_then(trace: Any, k: int) -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class Count:
-    """Failures among `runs` independent trials against delta: Clopper-Pearson, both directions at `risk`.
+    """Failures among `runs` independent trials against delta, at `risk`.
+
+    Refuted by the Beta mixture of the likelihood ratio (an e-value, so that e-BH may use it), confirmed and bounded by
+    Clopper-Pearson, which is a little sharper.
 
     The quantity's `sides(s, now, then)` gives (failure indicator, delta) for one step from x0.
     """

@@ -61,3 +61,7 @@ def on_data(name: str, criterion: Any, growth: float, evidence: Any) -> Any:
     return build
 
 
+def told_half(evidence: Any) -> Case:
+    """L = 1 and the theorem told 1/2 (and mu = 1/2): its step 1/(L M) is twice too long."""
+    return sgd_case("told L = 1/2", four_atoms(0.3, 0.4), ONE, [1.0, 0.5], evidence, 1.25, L=0.5, mu=0.5,
+                    alpha=2 / 1.25)

@@ -23,7 +23,7 @@ from ..common import (
     iterations,
     step_at_most,
 )
-from .cases import ONE, PAPER, four_atoms, logistic_tree, on_data, sgd_case, tight_four
+from .cases import ONE, PAPER, four_atoms, logistic_tree, on_data, sgd_case, tight_four, told_half
 
 
 def rate(s: Symbols) -> float:
@@ -71,8 +71,7 @@ strongly_convex_step = Claim(
           on_data("digits", AugmentedInnerProductTest(0.9, 5.84), 35.9156, Bet(20, 500))),
     broken={
         "strongly convex": (stretched_told(0.1, 0.2),),
-        "smooth": (sgd_case("told L = 1/2", four_atoms(0.3, 0.4), ONE, [1.0, 0.5], Enumerate(1), 1.25, L=0.5, mu=0.5,
-                            alpha=2 / 1.25),),
+        "smooth": (told_half(Enumerate(1)),),
         "step": (sgd_case("step 2.2/(LM), M = 2.81", four_atoms(0.9, 1.0), ONE, [1.0, 0.5], Enumerate(2), 2.81,
                           used=2.2 / 2.81),),
         "test": (sgd_case("orthogonality dropped, nu = 2", four_atoms(0.9, 2.0), ONE, [1.0, 0.5], Enumerate(2), 1.81),
@@ -100,6 +99,7 @@ strongly_convex = Claim(
     real=(on_data("breast_cancer", NormTest(0.9), 1.81, Bet(20, 1000)),),
     broken={
         "strongly convex": (stretched_told(0.1, 0.3, Recursion(50)),),
+        "smooth": (told_half(Recursion(20)),),
         "step": (_steep_start(),),
         "test": (sgd_case("noise of twice the variance allowed", four_atoms(0.9 * 2**0.5, 2**0.5), ONE, [1.0, 0.5],
                           Recursion(50), 2.81),),
@@ -149,7 +149,7 @@ sharp_one_step = Claim(
                 "step": step_at_most(sharp_limit, "alpha <= min(2/(LM + mu), 1/(L(M-1) + mu))")},
     tight=tuple(stretched(q, M) for q in (0.1, 0.01) for M in (1.25, 2.0, 35.9156)),
     generic=(logistic_tree(0.5, Enumerate(3)), logistic_tree(2.0, Enumerate(3))),
-    broken={"strongly convex": (stretched_told(0.1, 0.4),),
+    broken={"strongly convex": (stretched_told(0.1, 0.4),), "smooth": (told_half(Enumerate(1)),),
             "step": (_steep(0.1, 1.25), _steep(0.1, 2.0), _beyond),
             "test": (sgd_case("noise across of variance 1.1 (M - 1)",
                               Oracle(Quadratic(np.array([0.1, 1.0])), Along((0.0, 1.0), 2.1)), ONE, [1.0, 0.0],

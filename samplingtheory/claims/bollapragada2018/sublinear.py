@@ -12,7 +12,7 @@ from ...evidence.base import Quantity
 from ...evidence.exact import Enumerate, Mixture, Recursion
 from ...problems.nonconvex import Huber, Sawtooth
 from ...problems.oracles import Lazy, Oracle
-from ...sizing import Ahead
+from ...sizing import Ahead, Fixed
 from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
 from ..common import (
     CONVEX,
@@ -27,7 +27,7 @@ from ..common import (
     step_at_most,
     up_to,
 )
-from .cases import ONE, PAPER, four_atoms, logistic_tree, sgd_case
+from .cases import ONE, PAPER, four_atoms, logistic_tree, sgd_case, told_half
 
 # ---------------------------------------------------------------- convex
 
@@ -50,6 +50,15 @@ def _louder(times: float, evidence: Any, **how: Any) -> Case:
 
 def half(growth: float, L: float = 1.0) -> float:
     return 1 / (2 * L * growth)
+
+
+def _local_minimum(alpha_factor: float) -> Any:
+    """A nonconvex sum whose full-gradient descent ends in a local minimum above the global one."""
+    def build() -> Case:
+        problem = cosine_sum()
+        return sgd_case("1 - cos from x = 9, full batches", problem, Fixed(6), [9.0], Enumerate(1200), 1.0,
+                        alpha=alpha_factor / problem.constants.L)
+    return build
 
 
 def _slow_tree() -> Case:
@@ -76,7 +85,8 @@ convex = Claim(
                 "step": step_at_most(lambda s: (1 - 1e-12) / (s.L * s.growth), "the step is below 1/(LM)")},
     no_tight="none is known: the bound is at least a factor 2 above the last-iterate one, which is itself loose",
     generic=(*(huber(knee, M, T, alpha=half(M)) for (M, T), knee in SLOW_KNEES.items()), _slow_tree),
-    broken={"step": (_zone(Recursion(50), alpha=half(2.81)),), "test": (_louder(4, Recursion(150), alpha=0.9 / 2.81),)},
+    broken={"step": (_zone(Recursion(50), alpha=half(2.81)),), "test": (_louder(4, Recursion(150), alpha=0.9 / 2.81),),
+            "convex": (_local_minimum(0.5),)},
     explain="One of the claims without a tight case: the best Huber function reaches a quarter of it.",
 )
 
@@ -95,7 +105,8 @@ convex_last = Claim(
     hypotheses={"smooth": SMOOTH, "convex": CONVEX, "step": SHORT_STEP, "test": TEST},
     no_tight="none is known: the best Huber function reaches one half, the exact constant for M > 1 is open",
     generic=(*(huber(knee, M, T) for (M, T), knee in KNEES.items()), logistic_tree(0.5, Enumerate(4))),
-    broken={"step": (_zone(Recursion(50)),), "test": (_louder(3, Recursion(50)),)},
+    broken={"step": (_zone(Recursion(50)),), "test": (_louder(3, Recursion(50)),),
+            "convex": (_local_minimum(1.0),), "smooth": (told_half(Recursion(50)),)},
     explain="Holds for the last iterate, and its optimised bound is four times smaller than the paper's.",
 )
 
@@ -144,7 +155,7 @@ nonconvex_sum = Claim(
     hypotheses=NONCONVEX,
     tight=(sawtooth(1.0, 50), sawtooth(4.0, 50)),
     generic=(_cosines(Enumerate(4)), logistic_tree(0.5, Enumerate(4))),
-    broken={"step": (_saddle(),), "test": (_loud(),)},
+    broken={"step": (_saddle(),), "test": (_loud(),), "upper bound": (told_half(Recursion(20)),)},
     explain="A sawtooth slope with the lazy gradient reaches it: every executed step lands on the same slope.",
 )
 
@@ -159,7 +170,7 @@ nonconvex = Claim(
     generic=(sawtooth(4.0, 400, teeth=116), _cosines(Enumerate(4))),
     explain="For M = 1 a sawtooth with as many teeth as steps reaches it. For M = 4 the last tooth may be met too "
             "early: .83 with the best number of teeth at T = 400, .95 at T = 10^4, 1 in the limit.",
-    broken={"step": (_saddle(),), "test": (_loud(),)},
+    broken={"step": (_saddle(),), "test": (_loud(),), "upper bound": (told_half(Recursion(20)),)},
 )
 
 CLAIMS = (convex, convex_last, convex_guess, nonconvex_sum, nonconvex)

@@ -102,10 +102,15 @@ def _basic(s: Symbols, now: Any, then: Any) -> tuple[Array, Array]:
     return np.concatenate([at_solution[0], at_x[0]]), np.concatenate([at_solution[1], at_x[1]])
 
 
-def _isotropic(name: str, told_L: float = 1.0) -> Case:
+def _reversed() -> Case:
+    problem = Composite(QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])), Nothing())
+    return composite_case("g = 0.5 grad f", Biased(problem, -0.5), Fixed(4), [[2.0, 1.0]], Enumerate(1), 0.8)
+
+
+def _isotropic(name: str, told_L: float = 1.0, **how: Any) -> Case:
     smooth = QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
     problem = Composite(smooth, Nothing())
-    return composite_case(name, problem, ONE, [[2.0, 1.0], [0.5, -0.1]], Enumerate(1), 0.8, L=told_L)
+    return composite_case(name, problem, ONE, [[2.0, 1.0], [0.5, -0.1]], Enumerate(1), 0.8, L=told_L, **how)
 
 
 basic = Claim(
@@ -118,7 +123,8 @@ basic = Claim(
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "unbiased": UNBIASED},
     tight=(_isotropic("isotropic quadratics, h = 0"),),
     generic=family(Enumerate(2), over_L(0.7), PAIR),
-    broken={"smooth": (_isotropic("told L = 1/2", 0.5),)},
+    broken={"smooth": (_isotropic("told L = 1/2", 0.5),), "strongly convex": (_isotropic("told mu = 1.5", mu=1.5),),
+            "unbiased": (_reversed,)},
 )
 
 CLAIMS = (sandwich, implications, basic)
