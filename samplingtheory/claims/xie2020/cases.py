@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -159,17 +159,9 @@ WATCH: tuple[tuple[str, Callable[[Step], Array]], ...] = (("bias", bias), ("eta"
 WATCH_NORM: tuple[tuple[str, Callable[[Step], Array]], ...] = (("bias", bias), ("xi", xi_of))
 
 
-def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
-    def margin(case: Case, seen: Mapping[str, float]) -> float:
-        told = 1e-9 - abs(case.method.alpha / case.symbols.alpha - 1)
-        return min(limit(case.symbols) / case.method.alpha - 1 + 1e-12, told)
-    return Hypothesis(words, margin)
-
-
 def by_master(eta: float) -> Ahead:
     return Ahead(StepInnerProductTest(eta))
 
 
 def by_mapping(xi: float) -> Ahead:
     return Ahead(StepNormTest(xi, "mapping"))
-

@@ -16,7 +16,7 @@ from ...problems.prox import L1, Box, Nothing
 from ...problems.quadratic import QuadraticSum
 from ...sizing import Ahead, Fixed
 from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
-from ..common import bundled
+from ..common import bundled, step_at_most
 from .cases import (
     MASTER,
     NORM,
@@ -35,7 +35,6 @@ from .cases import (
     family,
     random_sum,
     regularisers,
-    step_at_most,
     t1,
     t2,
 )
