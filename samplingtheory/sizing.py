@@ -275,5 +275,3 @@ class Geometric:
         n = min(self.at(k), view.problem.population)
         return view.draw(np.full(len(view.state.x), n)), k + 1
 
-
-Sizing = Any

@@ -123,8 +123,24 @@ def namespace(columns: Mapping[str, Array]) -> SimpleNamespace:
     return SimpleNamespace(**columns)
 
 
+def _kept(length: int, most: int = 200) -> Array:
+    """At most `most` positions of a series, ends included."""
+    return np.unique(np.linspace(0, max(length - 1, 0), min(most, length)).astype(int))
+
+
 def thin(values: Array, most: int = 200) -> list[float]:
     """At most `most` entries of a series, ends included, as plain floats."""
     flat = np.asarray(values, dtype=float).ravel()
-    keep = np.unique(np.linspace(0, max(len(flat) - 1, 0), min(most, len(flat))).astype(int))
-    return [float(v) for v in flat[keep]]
+    return [float(v) for v in flat[_kept(len(flat), most)]]
+
+
+def path_series(measured: Array, bound: Array, ratio: Array) -> dict[str, Any]:
+    """What a picture needs of both sides (K, S) over k = 1..K: the start or run with the worst ratio."""
+    worst = int(np.argmax(ratio.max(axis=0)))
+    return {"kind": "path", "k": [int(i) + 1 for i in _kept(len(ratio))], "measured": thin(measured[:, worst]),
+            "bound": thin(np.broadcast_to(bound, measured.shape)[:, worst])}
+
+
+def point_series(ratio: Array) -> dict[str, Any]:
+    """What a picture needs of ratios at many nodes or points: sorted."""
+    return {"kind": "points", "measured": thin(np.sort(np.asarray(ratio, dtype=float))), "bound": 1.0}

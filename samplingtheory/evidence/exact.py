@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ..moments import Array, dot
+from ..moments import Array
 from ..problems.base import EVERY, Batch
 from ..problems.quadratic import GaussianQuadratic, Quadratic
 from ..run import POINTS, STEPS, Step, Trace, View, run
 from ..sizing import Ahead, Fixed, Geometric
-from .base import ROUNDING, Evidence, Quantity, exact_evidence, extremes, namespace, thin
+from .base import ROUNDING, Evidence, Quantity, exact_evidence, extremes, namespace, path_series, point_series
 
 
-def rounding(case: Any, gaps: Array, bounds: Array | None = None) -> float:
+def rounding(case: Any, gaps: Array) -> float:
     """Relative error of a ratio of gaps: rounding, and what the numerical minimiser adds."""
     smallest = np.min(np.asarray(gaps, dtype=float)[np.asarray(gaps) > 0], initial=math.inf)
     return ROUNDING + 2 * math.sqrt(case.problem.gap_error / smallest) if math.isfinite(smallest) else ROUNDING
@@ -56,21 +56,14 @@ class Enumerate:
             labels = [(k, i) for k, (m, _) in enumerate(pairs) for i in range(len(m))]
             where = lambda i: f"k = {labels[i][0]}, node {labels[i][1]} of {len(pairs[labels[i][0]][0])}"  # noqa: E731
             measured, bound = (np.concatenate([np.asarray(p[j]) for p in pairs]) for j in (0, 1))
-            series: dict[str, Any] = {"kind": "points"}
         else:
             path = {n: trace.means(n) for n in (*trace.points, *trace.steps)}
             measured, bound = quantity.sides(case.symbols, namespace(path))
             starts = measured.shape[-1]
             where = lambda i: f"k = {i // starts + 1}, start {i % starts}"  # noqa: E731
-            series = {"kind": "path"}
         ratio = quantity.ratio(measured, bound)
         gaps = np.concatenate([np.ravel(r) for r in trace.points["gap"]]) if "gap" in trace.points else np.ones(1)
-        if series["kind"] == "path":
-            worst = int(np.argmax(ratio.max(axis=0)))
-            series |= {"k": list(range(1, len(ratio) + 1)), "measured": thin(measured[:, worst]),
-                       "bound": thin(np.broadcast_to(bound, measured.shape)[:, worst])}
-        else:
-            series |= {"measured": thin(np.sort(np.asarray(ratio, dtype=float))), "bound": 1.0}
+        series = point_series(ratio) if ratio.ndim == 1 else path_series(measured, bound, ratio)
         nodes = sum(len(w) for w in trace.weight)
         return exact_evidence(ratio, where, rounding(case, gaps), seen=seen, series=series, runs=nodes)
 
@@ -96,10 +89,9 @@ class AtPoints:
                 view = View(case.problem, case.method, step.after, rng)
         measured, bound = (np.concatenate([np.ravel(np.broadcast_arrays(*p)[j]) for p in pairs]) for j in (0, 1))
         ratio = quantity.ratio(measured, bound)
-        series = {"kind": "points", "measured": thin(np.sort(np.asarray(ratio, dtype=float))), "bound": 1.0}
         R = len(pairs[0][0])
         return exact_evidence(ratio, lambda i: f"step {i // R}, point {i % R}", 1e-12, seen=seen,
-                              series=series, runs=len(ratio))
+                              series=point_series(ratio), runs=len(ratio))
 
 
 def _larger(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:
@@ -180,11 +172,8 @@ class Recursion:
         measured, bound = quantity.sides(case.symbols, namespace({n: v[:, None] for n, v in path.items()}))
         ratio = quantity.ratio(measured, bound)
         seen = {"rel_total": noise.rel_total, "rel_along": noise.rel_along}
-        bounds = np.broadcast_to(bound, measured.shape)
-        keep = np.unique(np.linspace(0, len(ratio) - 1, min(200, len(ratio))).astype(int))
-        series = {"kind": "path", "k": [int(i) + 1 for i in keep], "measured": thin(measured[keep]),
-                  "bound": thin(bounds[keep])}
-        return exact_evidence(ratio, lambda i: f"k = {i + 1}", ROUNDING, seen=seen, series=series)
+        return exact_evidence(ratio, lambda i: f"k = {i + 1}", ROUNDING, seen=seen,
+                              series=path_series(measured, bound, ratio))
 
     def _means(self, case: Any, base: Quadratic) -> dict[str, Array]:
         H, a = _matrix(base.hessian), float(case.method.alpha)
@@ -236,11 +225,9 @@ class Mixture:
         path = self._means(case, tuple(c for c in quantity.columns if isinstance(c, str)))
         measured, bound = quantity.sides(case.symbols, namespace({n: v[:, None] for n, v in path.items()}))
         ratio = quantity.ratio(measured, bound)
-        keep = np.unique(np.linspace(0, len(ratio) - 1, min(200, len(ratio))).astype(int))
-        series = {"kind": "path", "k": [int(i) + 1 for i in keep], "measured": thin(measured[keep]),
-                  "bound": thin(np.broadcast_to(bound, measured.shape)[keep])}
         gaps = path.get("gap", np.ones(1))
-        return exact_evidence(ratio, lambda i: f"k = {i + 1}", rounding(case, gaps), series=series,
+        return exact_evidence(ratio, lambda i: f"k = {i + 1}", rounding(case, gaps),
+                              series=path_series(measured, bound, ratio),
                               seen={"rel_total": noise.growth - 1, "rel_along": noise.growth - 1})
 
     def _means(self, case: Any, columns: tuple[str, ...]) -> dict[str, Array]:
@@ -283,13 +270,10 @@ class Pathwise:
         measured, bound = quantity.sides(case.symbols, namespace(path))
         ratio = quantity.ratio(measured, bound)
         seen = extremes({n: path[n] for n in watch if n in path})
-        worst = int(np.argmax(ratio.max(axis=0)))
-        keep = np.unique(np.linspace(0, len(ratio) - 1, min(200, len(ratio))).astype(int))
-        series = {"kind": "path", "k": [int(i) + 1 for i in keep], "measured": thin(measured[keep, worst]),
-                  "bound": thin(np.broadcast_to(bound, measured.shape)[keep, worst])}
         where = lambda i: f"k = {i // ratio.shape[1] + 1}, run {i % ratio.shape[1]}"  # noqa: E731
         gaps = path.get("gap", np.ones(1))
-        return exact_evidence(ratio, where, rounding(case, gaps), seen=seen, series=series, runs=self.runs)
+        return exact_evidence(ratio, where, rounding(case, gaps), seen=seen,
+                              series=path_series(measured, bound, ratio), runs=self.runs)
 
 
-__all__ = ["AtPoints", "Enumerate", "Mixture", "Noise", "Pathwise", "Recursion", "dot", "noise_of"]
+__all__ = ["AtPoints", "Enumerate", "Mixture", "Noise", "Pathwise", "Recursion", "noise_of"]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..problems.base import EVERY
 from . import betting, counting
 from .base import MC, Evidence, Quantity, extremes, namespace, thin
 from .exact import follow_case, recorded
@@ -108,4 +107,4 @@ class Count:
                         log_e, high <= delta, seen=seen, series=series)
 
 
-__all__ = ["EVERY", "RISK", "Bet", "Count"]
+__all__ = ["RISK", "Bet", "Count"]

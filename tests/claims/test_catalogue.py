@@ -70,6 +70,7 @@ def test_every_check_has_a_claim_and_every_claim_a_check():
 def test_claims_are_well_formed(claim):
     assert re.fullmatch(r"[a-z]+\d{4}/[a-z0-9-]+", claim.id)
     assert claim.id.startswith(claim.source.paper) and claim.title and claim.statement
+    assert not any(" at 0x" in repr(build(c).evidence) for _, _, c in claim.cases()), "verdicts.json holds the plan"
     names = [build(c).name for _, _, c in claim.cases() if not callable(c)]
     assert len(names) == len(set(names)), "case names are keys of random streams"
     if claim.expected == "holds":

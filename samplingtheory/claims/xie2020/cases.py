@@ -44,6 +44,11 @@ def random_sum(seed: int, N: int = 4, d: int = 2, flat: bool = False) -> Quadrat
     return QuadraticSum(A, (A @ rng.standard_normal((N, d, 1)))[..., 0])
 
 
+def plain_sum(hessian: Any = (1.0, 1.0)) -> QuadraticSum:
+    """x'Hx/2, H diagonal, as the mean of four components whose noise is one unit along each half axis."""
+    return QuadraticSum(np.array([hessian] * 4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
+
+
 def regularisers(d: int = 2) -> dict[str, tuple[Any, Array]]:
     """h by name, with a starting point in its domain."""
     return {"l1": (L1(0.3), np.full(d, 2.0)), "box": (Box(np.zeros(d), np.ones(d)), np.ones(d)),

@@ -10,11 +10,9 @@ import numpy as np
 from ...criteria import NormTest, StepInnerProductTest, StepNormTest
 from ...evidence.base import Quantity
 from ...evidence.exact import AtPoints, Enumerate
-from ...moments import Array
 from ...problems.composite import Composite
 from ...problems.prox import Box
 from ...problems.quadratic import QuadraticSum
-from ...run import Step
 from ...sizing import Ahead, Fixed, Pilot, SameBatch
 from ..base import OURS, Case, Claim, Hypothesis, Source
 from .cases import PAPER, SMOOTH, STRONG, bias, composite_case
@@ -29,11 +27,6 @@ def stalling(sizing: Any, name: str, evidence: Any) -> Case:
     smooth = QuadraticSum(np.array([[MU, 1.0]] * 2), np.array([[SIGMA, -SLOPE], [-SIGMA, -SLOPE]]), replace=True)
     half_plane = Box(np.array([-math.inf, 0.0]), np.array([math.inf, math.inf]))
     return composite_case(name, Composite(smooth, half_plane), sizing, [2.0, 0.0], evidence, 0.5, theta=0.9)
-
-
-def _pointwise(step: Step) -> Array:
-    """V / |grad f|^2 of the batch: what the norm test bounds by theta^2."""
-    return step.relative("total")
 
 
 POINTWISE = Hypothesis("the pointwise norm test holds at every iterate: V <= theta^2 |grad f|^2",

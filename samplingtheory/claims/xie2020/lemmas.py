@@ -11,10 +11,9 @@ from ...evidence.exact import Enumerate
 from ...moments import Array
 from ...problems.composite import Composite
 from ...problems.prox import L1, Nothing
-from ...problems.quadratic import QuadraticSum
 from ...sizing import Fixed
 from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
-from .cases import ONE, PAPER, SMOOTH, STRONG, UNBIASED, Biased, bias, composite_case, family, random_sum
+from .cases import ONE, PAPER, SMOOTH, STRONG, UNBIASED, Biased, bias, composite_case, family, plain_sum, random_sum
 
 STEP = ("C", "V", "m", "v", "E2", "shadow", "mhat")
 PAIR = Fixed(2)
@@ -103,13 +102,12 @@ def _basic(s: Symbols, now: Any, then: Any) -> tuple[Array, Array]:
 
 
 def _reversed() -> Case:
-    problem = Composite(QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])), Nothing())
+    problem = Composite(plain_sum(), Nothing())
     return composite_case("g = 0.5 grad f", Biased(problem, -0.5), Fixed(4), [[2.0, 1.0]], Enumerate(1), 0.8)
 
 
 def _isotropic(name: str, told_L: float = 1.0, **how: Any) -> Case:
-    smooth = QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
-    problem = Composite(smooth, Nothing())
+    problem = Composite(plain_sum(), Nothing())
     return composite_case(name, problem, ONE, [[2.0, 1.0], [0.5, -0.1]], Enumerate(1), 0.8, L=told_L, **how)
 
 

@@ -13,7 +13,6 @@ from ...evidence.exact import Enumerate
 from ...evidence.simulate import Bet
 from ...problems.composite import Composite
 from ...problems.prox import L1, Box, Nothing
-from ...problems.quadratic import QuadraticSum
 from ...sizing import Ahead, Fixed
 from ..base import OURS, RECONSTRUCTED, Case, Claim, Source, Symbols
 from ..common import bundled, step_at_most
@@ -33,6 +32,7 @@ from .cases import (
     by_master,
     composite_case,
     family,
+    plain_sum,
     random_sum,
     regularisers,
     t1,
@@ -92,15 +92,13 @@ def crossing(evidence: Any) -> Any:
 
 def _isotropic(name: str, q: float, alpha: float, sizing: Any, **how: Any) -> Case:
     """f = |x|^2/2 (N = 4), h = 0, batches with (1 + q) times their gradient."""
-    smooth = QuadraticSum(np.ones(4), np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]))
-    problem: Any = Composite(smooth, Nothing())
+    problem: Any = Composite(plain_sum(), Nothing())
     return composite_case(name, Biased(problem, q) if q else problem, sizing, [2.0, 1.0], Enumerate(1), alpha, **how)
 
 
 def _stretched(what: str, depth: int = 1, **how: Any) -> Case:
     """f = (.1 x^2 + y^2)/2 (N = 4), h = 0, full batches: told L = .2, told mu = .5, or a step of 2.2/L."""
-    noise = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
-    problem = Composite(QuadraticSum(np.array([[0.1, 1.0]] * 4), noise), Nothing())
+    problem = Composite(plain_sum((0.1, 1.0)), Nothing())
     start, alpha, told = {"smooth": ([0.0, 1.0], 2.5, {"L": 0.2}), "strong": ([1.0, 0.0], 0.5, {"mu": 0.5}),
                           "step": ([0.0, 1.0], 2.2, {})}[what]
     name = {"smooth": "told L = 0.2", "strong": "told mu = 0.5", "step": "full batches, step 2.2/L"}[what]
@@ -109,8 +107,7 @@ def _stretched(what: str, depth: int = 1, **how: Any) -> Case:
 
 def _timid() -> Case:
     """g = grad f / 100: every step is too short for the rate."""
-    noise = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
-    problem: Any = Biased(Composite(QuadraticSum(np.array([[0.1, 1.0]] * 4), noise), Nothing()), -0.99)
+    problem: Any = Biased(Composite(plain_sum((0.1, 1.0)), Nothing()), -0.99)
     return composite_case("g = grad f / 100", problem, Fixed(4), [1.0, 0.0], Enumerate(40), 0.5, eta=ETA)
 
 
