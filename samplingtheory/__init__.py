@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .criteria import (
     AugmentedInnerProductTest,
+    CoordinatewiseNormTest,
     Debiased,
     InnerProductTest,
     NormTest,
@@ -22,10 +23,11 @@ from .criteria import (
     StepInnerProductTest,
     StepNormTest,
     debiased,
+    growth_of,
     smallest,
     whole,
 )
-from .methods import SGD, Backtracking, ProximalGradient
+from .methods import SGD, AdaGrad, AdaGradNorm, Adam, AdamW, Backtracking, Momentum, ProximalGradient, RMSProp
 from .moments import Moments, moments
 from .run import EVERY, Trace, View, run
 from .sizing import Ahead, Behind, Fixed, Geometric, Pilot, Safeguard, SameBatch
@@ -43,10 +45,11 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
-    "EVERY", "SGD", "Ahead", "AugmentedInnerProductTest", "Backtracking", "Behind", "Debiased", "Fixed", "Geometric",
-    "InnerProductTest", "Moments", "NormTest", "OrthogonalityTest", "Pilot",
-    "ProximalGradient", "Safeguard", "SameBatch", "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue",
-    "check_problem", "debiased", "moments", "run", "smallest", "verify", "whole",
+    "EVERY", "SGD", "AdaGrad", "AdaGradNorm", "Adam", "AdamW", "Ahead", "AugmentedInnerProductTest", "Backtracking",
+    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "Moments", "Momentum",
+    "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient", "RMSProp", "Safeguard", "SameBatch",
+    "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue", "check_problem", "debiased", "growth_of",
+    "moments", "run", "smallest", "verify", "whole",
 ]
 
 

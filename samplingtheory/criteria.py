@@ -148,25 +148,72 @@ class AugmentedInnerProductTest:
 
 
 @dataclass(frozen=True)
+class CoordinatewiseNormTest:
+    """E(g_i - grad_i F)^2 = variances_i / n <= eps^2 (grad_i F)^2 for every coordinate i: the largest of d sizes.
+
+    The condition of Lau, Li, Xu, Liu, Kolar (2024) for AdaGrad and Adam; the formula for the size is ours. Implies
+    the norm test. A coordinate with variance and no gradient asks for N, or for inf with replacement: use it with
+    multiplicative noise or without replacement. Reads `m.variances` and `m.mean`.
+    """
+
+    eps: Any
+
+    def __post_init__(self) -> None:
+        _positive("eps", self.eps)
+
+    def __call__(self, m: Moments) -> Array:
+        if not hasattr(m, "variances"):
+            raise ValueError(f"{type(m).__name__} keeps no coordinate variances, which the coordinate-wise test reads")
+        squares = m.squares if hasattr(m, "squares") else m.mean * m.mean
+        return np.max(smallest(m.variances, squares, self.eps, m.population), axis=-1)
+
+
+def growth_of(criterion: Criterion) -> float:
+    """M with E|g|^2 <= M |grad F|^2 whenever the exact test holds: 1 + eps^2, or 1 + theta^2 + nu^2; else inf.
+
+    Coordinate-wise: the same in every coordinate. The inner product test alone, the orthogonality test alone and tests
+    on the complete step bound no such M (inf): noise across the gradient, or along it, of any size passes.
+    """
+    inner = getattr(criterion, "criterion", None)
+    if isinstance(criterion, (NormTest, CoordinatewiseNormTest)):
+        return 1 + criterion.eps * criterion.eps
+    if isinstance(criterion, AugmentedInnerProductTest):
+        return 1 + criterion.theta * criterion.theta + criterion.nu * criterion.nu
+    return growth_of(inner) if inner is not None else math.inf
+
+
+@dataclass(frozen=True)
 class _Restated:
     """Moments whose signal is replaced; all else is read from `base`."""
 
     base: Moments
     signal: Array
+    shrink: Array  # 1/n - 1/N
+
+    @property
+    def squares(self) -> Array:
+        """Squared entries of the mean, each corrected for its own noise."""
+        variances = np.asarray(self.base.variances)  # type: ignore[attr-defined]
+        known = np.asarray(variances, dtype=float) < math.inf
+        excess = np.where(known, variances, 0) * np.asarray(self.shrink)[..., None]
+        return np.where(known, np.maximum(self.base.mean * self.base.mean - excess, 0), 0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
 
 
 def debiased(m: Moments) -> Moments:
-    """m with signal max(0, signal - total/n (1 - n/N)): |g|^2 overstates |grad F|^2 by the variance of g."""
+    """m with signal max(0, signal - total/n (1 - n/N)): |g|^2 overstates |grad F|^2 by the variance of g.
+
+    `squares`, which the coordinate-wise test reads, are corrected alike, entry by entry.
+    """
     n, total = np.asarray(m.n), np.asarray(m.total)
     if np.isinf(np.asarray(n, dtype=float)).all():
         return m  # an exact law has nothing to correct
     rest = 0 if math.isinf(m.population) else 1 / exact(m.population, total)
     known = np.asarray(total, dtype=float) < math.inf
-    excess = np.where(known, total, 0) * (1 / exact_array(n, total) - rest)
-    return _Restated(m, np.where(known, np.maximum(m.signal - excess, 0), 0))
+    shrink = 1 / exact_array(n, total) - rest
+    return _Restated(m, np.where(known, np.maximum(m.signal - np.where(known, total, 0) * shrink, 0), 0), shrink)
 
 
 @dataclass(frozen=True)

@@ -145,3 +145,40 @@ def test_tolerances_are_positive(make, tol):
 def test_nan_moments_are_refused():
     with pytest.raises(ValueError, match="NaN"):
         smallest(np.array([math.nan]), np.array([1.0]), 0.5, math.inf)
+
+
+# ---------------------------------------------------------------- coordinate by coordinate
+
+
+@given(tables(), tolerances)
+def test_coordinatewise_is_the_largest_of_one_dimensional_norm_tests(table, eps):
+    whole_table = sth.CoordinatewiseNormTest(eps)(sth.moments(table))
+    alone = [sth.NormTest(eps)(sth.moments(table[:, i : i + 1])) for i in range(table.shape[1])]
+    assert whole_table == pytest.approx(max(alone), rel=1e-12)
+
+
+@given(tables(), tolerances)
+def test_coordinatewise_implies_the_norm_test(table, eps):
+    m = sth.moments(table)
+    assert sth.CoordinatewiseNormTest(eps)(m) >= sth.NormTest(eps)(m) * (1 - 1e-12)
+
+
+@given(tables(), tolerances)
+def test_coordinatewise_debiased_is_debiased_in_each_coordinate(table, eps):
+    whole_table = sth.Debiased(sth.CoordinatewiseNormTest(eps))(sth.moments(table))
+    alone = [sth.Debiased(sth.NormTest(eps))(sth.moments(table[:, i : i + 1])) for i in range(table.shape[1])]
+    assert whole_table == pytest.approx(max(alone), rel=1e-9)
+
+
+def test_coordinatewise_without_signal_asks_for_everything():
+    table = np.array([[1.0, 1.0], [2.0, -1.0]])
+    assert sth.CoordinatewiseNormTest(0.5)(sth.moments(table)) == np.inf
+    assert sth.CoordinatewiseNormTest(0.5)(sth.moments(table, population=10)) == 10
+
+
+@pytest.mark.parametrize("criterion, growth", [
+    (sth.NormTest(0.5), 1.25), (sth.CoordinatewiseNormTest(0.5), 1.25), (sth.AugmentedInnerProductTest(0.3, 0.4), 1.25),
+    (sth.Debiased(sth.NormTest(2)), 5), (sth.InnerProductTest(0.1), np.inf), (sth.OrthogonalityTest(0.1), np.inf),
+])
+def test_growth_of(criterion, growth):
+    assert sth.growth_of(criterion) == growth

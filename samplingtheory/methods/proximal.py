@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..moments import Array, exact
 from ..problems.base import Batch
 from ..problems.prox import Nothing, Regulariser
-from .sgd import _check_step
+from .sgd import check_step
 
 
 class ProximalState(NamedTuple):
@@ -23,7 +23,7 @@ class ProximalGradient:
     h: Regulariser
 
     def __post_init__(self) -> None:
-        _check_step("alpha", self.alpha)
+        check_step("alpha", self.alpha)
 
     def init(self, x: Array) -> ProximalState:
         if self.h.dim not in (None, x.shape[-1]):

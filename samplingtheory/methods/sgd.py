@@ -1,4 +1,4 @@
-"""Stochastic gradient descent: constant step, and the backtracking rule on the sampled function."""
+"""Stochastic gradient descent: constant step, momentum, and the backtracking rule on the sampled function."""
 
 from __future__ import annotations
 
@@ -12,9 +12,25 @@ from ..moments import Array, dot, exact
 from ..problems.base import Batch
 
 
-def _check_step(name: str, value: Any) -> None:
+def check_step(name: str, value: Any) -> None:
     if not isinstance(value, (int, float, Fraction, np.number)) or not value > 0 or value == float("inf"):
         raise ValueError(f"{name} is {value}; a step must be a finite number above 0, for example 1/(L (1 + eps^2))")
+
+
+def check_decay(name: str, value: Any) -> None:
+    """One line unless value lies in [0, 1)."""
+    if not isinstance(value, (int, float, Fraction, np.number)) or not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}; a decay rate must lie in [0, 1), for example 0.9")
+
+
+def check_number(name: str, value: Any, least: float) -> None:
+    """One line unless value, a number or an array, is finite and at least `least`."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if not (np.isfinite(array).all() and (array >= least).all()):
+        raise ValueError(f"{name} is {value}; give a finite number, at least {least:g}")
 
 
 class SGDState(NamedTuple):
@@ -28,7 +44,7 @@ class SGD:
     alpha: Any
 
     def __post_init__(self) -> None:
-        _check_step("alpha", self.alpha)
+        check_step("alpha", self.alpha)
 
     def init(self, x: Array) -> SGDState:
         return SGDState(x)
@@ -39,6 +55,36 @@ class SGD:
 
     def step(self, state: SGDState, batch: Batch) -> SGDState:
         return SGDState(state.x - exact(self.alpha, state.x) * batch.moments.mean)
+
+
+class MomentumState(NamedTuple):
+    x: Array
+    m: Array  # (R, d)
+
+
+@dataclass(frozen=True)
+class Momentum:
+    """m = beta m + g;  x+ = x - alpha m,  m_{-1} = 0: heavy ball, Polyak (1964).
+
+    average=True: m = beta m + (1 - beta) g, the same points at alpha (1 - beta) for alpha. `torch.optim.SGD` with
+    momentum=beta, dampening=0. beta = 0 is `SGD`.
+    """
+
+    alpha: Any
+    beta: Any = 0.9
+    average: bool = False
+
+    def __post_init__(self) -> None:
+        check_step("alpha", self.alpha)
+        check_decay("beta", self.beta)
+
+    def init(self, x: Array) -> MomentumState:
+        return MomentumState(x, 0 * x)
+
+    def step(self, state: MomentumState, batch: Batch) -> MomentumState:
+        beta = exact(self.beta, state.x)
+        m = beta * state.m + (1 - beta if self.average else 1) * batch.moments.mean
+        return MomentumState(state.x - exact(self.alpha, state.x) * m, m)
 
 
 class BacktrackingState(NamedTuple):
@@ -60,7 +106,7 @@ class Backtracking:
     most: int = 200
 
     def __post_init__(self) -> None:
-        _check_step("1/lipschitz", 1 / self.lipschitz if self.lipschitz else 0.0)
+        check_step("1/lipschitz", 1 / self.lipschitz if self.lipschitz else 0.0)
         if not self.eta > 1:
             raise ValueError(f"eta is {self.eta}; each backtrack multiplies L by eta, which must be above 1")
 
