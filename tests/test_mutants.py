@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .mutants import adaptive, distributed, gap, kit
+
 ROOT = Path(__file__).parents[1]
 SQUARED = """a = np.square(tol) * signal / spread; b = 2.0 / population + a
         size = (b - np.sqrt(b * b - 4.0 / population**2)) * population**2 / 2 if population < math.inf else 1 / a"""
@@ -43,7 +45,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
                                    "return smallest(across(m), m.signal, self.theta",
                                    ["verify", "bollapragada2018/inner-product-size"]),
     "signal |g|^4": ("moments.py", SIGNAL, SIGNAL.replace("direction)\n\n", "direction) ** 2\n\n"), CRITERIA),
-    "debiasing adds": ("criteria.py", "m.signal - excess", "m.signal + excess",
+    "debiasing adds": ("criteria.py", "m.signal - np.where(known", "m.signal + np.where(known",
                        ["tests/test_criteria.py", "-k", "debias"]),
     "weights of paths lost": ("run.py", "weight[batch.parent] * batch.weight, state",
                               "weight[batch.parent], state", ["tests/test_run.py"]),
@@ -59,7 +61,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
     "missing 1/alpha^2 in the mapping": ("methods/proximal.py", "/ exact(self.alpha, x)", "/ 1", STEPS),
     "extension forgets what it holds": ("problems/finite.py", "counts = held[row] + added", "counts = added",
                                         ["tests/claims/test_xie2020.py", "-k", "nc6"]),
-}
+} | adaptive.MUTANTS | distributed.MUTANTS | gap.MUTANTS | kit.MUTANTS
 
 
 def fails(folder: Path, what: list[str]) -> bool:

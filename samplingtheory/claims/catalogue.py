@@ -5,5 +5,10 @@ from __future__ import annotations
 from . import bollapragada2018, byrd2012, espath2021, worst_cases, xie2020
 from .base import Claim
 
-catalogue: tuple[Claim, ...] = (*byrd2012.CLAIMS, *bollapragada2018.CLAIMS, *espath2021.CLAIMS, *xie2020.CLAIMS,
-                               *worst_cases.CLAIMS)
+catalogue: tuple[Claim, ...] = (
+    *byrd2012.CLAIMS,
+    *bollapragada2018.CLAIMS,
+    *espath2021.CLAIMS,
+    *xie2020.CLAIMS,
+    *worst_cases.CLAIMS,
+)

@@ -1,0 +1,4 @@
+"""Planted bugs of the gap part: name: (file, right, wrong, what must fail)."""
+
+MUTANTS: dict[str, tuple[str, str, str, list[str]]] = {
+}
