@@ -166,7 +166,7 @@ class GaussianBatch:
         return Emptied(self, ~rows)
 
     @property
-    def squares(self) -> Array:
+    def sum_total(self) -> Array:
         """Sum of |g_i - mean|^2, (R,)."""
         return np.where(self.dof > 0, self.total, 0) * np.maximum(self.dof, 0)
 
@@ -183,10 +183,10 @@ class GaussianBatch:
         The first row of a Bartlett factor belongs to the direction u; a reflection takes the first axis to u.
         """
         m, T = np.maximum(self.dof, 0), self._trapezoid()
-        known = np.where(m > 0, scatter["along"], 0) * m, np.where(m > 0, scatter["total"] - scatter["along"], 0) * m
+        along, total = (np.where(m > 0, scatter[name], 0) * m for name in ("along", "total"))
         T[:, 0, 0] = 0
-        T *= np.sqrt(divide(np.maximum(known[1], 0), (T * T).sum((-2, -1)), 0.0))[:, None, None]
-        T[:, 0, 0] = np.sqrt(known[0])
+        T *= np.sqrt(divide(np.maximum(total - along, 0), (T * T).sum((-2, -1)), 0.0))[:, None, None]
+        T[:, 0, 0] = np.sqrt(along)
         w = -divide(self.mean, np.sqrt(dot(self.mean, self.mean))[:, None], 0.0)
         w[:, 0] += 1
         image = (w[:, None, :] @ T)[:, 0, :]
