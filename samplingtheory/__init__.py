@@ -18,6 +18,7 @@ from .criteria import (
     CoordinatewiseNormTest,
     Debiased,
     InnerProductTest,
+    KnownVariance,
     NormTest,
     OrthogonalityTest,
     StepInnerProductTest,
@@ -30,7 +31,7 @@ from .criteria import (
 from .methods import SGD, AdaGrad, AdaGradNorm, Adam, AdamW, Backtracking, Momentum, ProximalGradient, RMSProp
 from .moments import Moments, moments
 from .run import EVERY, Trace, View, run
-from .sizing import Ahead, Behind, Fixed, Geometric, Pilot, Safeguard, SameBatch
+from .sizing import Ahead, Behind, Fixed, Geometric, Lagged, Pilot, Safeguard, SameBatch
 from .verify import verify  # eagerly: a later import of the submodule would put the module in the function's place
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
     "EVERY", "SGD", "AdaGrad", "AdaGradNorm", "Adam", "AdamW", "Ahead", "AugmentedInnerProductTest", "Backtracking",
-    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "Moments", "Momentum",
+    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "KnownVariance", "Lagged", "Moments", "Momentum",
     "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient", "RMSProp", "Safeguard", "SameBatch",
     "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue", "check_problem", "debiased", "growth_of",
     "moments", "run", "smallest", "verify", "whole",

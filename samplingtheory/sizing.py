@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from .criteria import Criterion, whole
+from .criteria import Criterion, needs_spread, whole
 from .moments import Array, Moments, dot
 from .problems.base import Batch, Problem, follow
 
@@ -34,8 +34,8 @@ class View(Protocol):
 
 
 
-def _check_start(start: float) -> None:
-    if start < 2:
+def _check_start(start: float, criterion: Any = None) -> None:
+    if start < 2 and needs_spread(criterion):
         raise ValueError(f"start is {start}: a test needs the spread of at least 2 samples; need start >= 2")
 
 
@@ -73,7 +73,8 @@ class Sizes(NamedTuple):
 class Behind:
     """This batch sizes the next one: n_{k+1} = criterion(batch k), never smaller if `monotone`.
 
-    Conditionally unbiased, but the variance condition of the theorems is not enforced at x_{k+1}.
+    Conditionally unbiased, but the variance condition of the theorems is not enforced at x_{k+1}: what holds instead
+    is in claims/gap2026. integer=False keeps real n (least > 0 then) where the law allows it.
     """
 
     criterion: Criterion
@@ -81,11 +82,15 @@ class Behind:
     monotone: bool = True
     least: float = 2
     cap: float = CAP
+    integer: bool = True
 
     def __post_init__(self) -> None:
-        _check_sizes(self.least, self.cap)
-        _check_sizes(self.start, self.cap)
-        _check_start(min(self.start, self.least))
+        if self.integer:
+            _check_sizes(self.least, self.cap)
+            _check_sizes(self.start, self.cap)
+        elif not 0 < min(self.least, self.start) < math.inf:
+            raise ValueError(f"start = {self.start}, least = {self.least}; real sizes are above 0")
+        _check_start(min(self.start, self.least), self.criterion)
 
     def init(self, R: int) -> Sizes:
         return Sizes(np.full(R, float(self.start)))
@@ -94,8 +99,45 @@ class Behind:
         cap = min(self.cap, view.problem.population)
         batch = view.draw(np.minimum(state.n, cap))
         n = follow(state.n, batch.parent)
-        asked = whole(self.criterion(view.seen(batch)), self.least, cap)
+        asked = self.criterion(view.seen(batch))
+        asked = whole(asked, self.least, cap) if self.integer else np.clip(asked, self.least, cap)
         return batch, Sizes(np.maximum(n, asked) if self.monotone else asked)
+
+
+@dataclass(frozen=True)
+class Lagged:
+    """`Behind` with the variance known exactly at the point where it is needed: n_{k+1} from tr Cov at x_{k+1} and |g_k|^2.
+
+    Where the variance of the next point can be computed and its gradient cannot be trusted: the rule of the lagged
+    theorems without a bound on the variance. No sample is spent on the law.
+    """
+
+    criterion: Criterion
+    start: float = 1
+    cap: float = CAP
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.start, self.cap)
+
+    def init(self, R: int) -> Sizes:
+        return Sizes(np.full(R, float(self.start)))
+
+    def batch(self, state: Sizes, view: View) -> tuple[Batch, Sizes]:
+        cap = min(self.cap, view.problem.population)
+        batch = view.draw(np.minimum(state.n, cap))
+        ahead = _Lag(view.problem.law(view.after(batch).x), view.seen(batch).signal)
+        return batch, Sizes(whole(self.criterion(ahead), 1, cap))
+
+
+@dataclass(frozen=True)
+class _Lag:
+    """The law of the next point with the signal of the last batch."""
+
+    base: Moments
+    signal: Array
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
 
 
 class History(NamedTuple):

@@ -1,0 +1,8 @@
+"""The test that is run: what can be proved about it, and what cannot. Ours (proofs: docs/findings.md).
+
+The lagged rule, in which one batch sizes the next, is repaired; the rule that tests the batch with which it steps is not.
+"""
+
+from . import lagged
+
+CLAIMS = lagged.CLAIMS
