@@ -74,7 +74,7 @@ class CoordinateGaussian:
 
 @dataclass(frozen=True)
 class AdditiveGaussian:
-    """e ~ N(0, sigma^2 I) everywhere: no growth constant, E|g|^2 = |G|^2 + d sigma^2."""
+    """e ~ N(0, sigma^2 I/d) everywhere: E|e|^2 = sigma^2, so no growth constant."""
 
     sigma: float
     growth = math.inf
@@ -83,7 +83,7 @@ class AdditiveGaussian:
         _check("sigma", self.sigma)
 
     def deviation(self, G: Array) -> Array:
-        return np.full((len(G), 1), float(self.sigma))
+        return np.full((len(G), 1), self.sigma / math.sqrt(G.shape[-1]))
 
     def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
         return gaussian_batch(G, self.deviation(G), n, rng)
