@@ -28,6 +28,7 @@ class Constants:
     """L (an upper bound), mu (a lower bound), the minimiser (d,) and the length of the gradient left there.
 
     L0, L1: |Hess F| <= L0 + L1 |grad F|, for F without a finite L. Unless they are given, L1 = 0, L0 = max(L, -mu).
+    radius: all of them hold for |x| <= radius, by default everywhere.
     """
 
     L: float
@@ -36,6 +37,7 @@ class Constants:
     residual: float = 0.0
     L0: float = math.inf
     L1: float = 0.0
+    radius: float = math.inf
 
     def __post_init__(self) -> None:
         if not (self.L > 0 and self.mu <= self.L):

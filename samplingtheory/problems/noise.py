@@ -222,6 +222,7 @@ class ContinuousOracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
+        self.check_start = getattr(base, "check_start", lambda x0: None)
 
     def law(self, x: Array) -> Uncorrelated:
         G = self.gradient(x)

@@ -227,6 +227,7 @@ class Oracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
+        self.check_start = getattr(base, "check_start", lambda x0: None)
         noise.atoms(np.zeros((1, self.dim)))  # lengths are checked at the door
 
     def atoms(self, x: Array) -> tuple[Array, Array]:

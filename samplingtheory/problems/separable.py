@@ -54,16 +54,17 @@ class CosQuad:
 
     gap_error = 0.0
 
-    def __init__(self, curvature: Any = 1.0, height: float = 1.0, frequency: float = 2.0, dim: int | None = None) -> None:
+    def __init__(self, curvature: Any = 1.0, height: float = 1.0, frequency: float = 2.0,
+                 dim: int | None = None) -> None:
         _positive(height=height, frequency=frequency)
-        l = np.atleast_1d(np.asarray(curvature, dtype=float))
-        self.dim = len(l) if dim is None else _whole(dim)
-        if l.ndim != 1 or len(l) not in (1, self.dim) or not ((l > 0) & (l < math.inf)).all():
+        given = np.atleast_1d(np.asarray(curvature, dtype=float))
+        self.dim = len(given) if dim is None else _whole(dim)
+        if given.ndim != 1 or len(given) not in (1, self.dim) or not ((given > 0) & (given < math.inf)).all():
             raise ValueError(f"curvature is {curvature}; give a finite number above 0, or one for each of {self.dim}")
-        self.curvature, self.height, self.frequency = np.broadcast_to(l, (self.dim,)), height, frequency
+        self.curvature, self.height, self.frequency = np.broadcast_to(given, (self.dim,)), height, frequency
         bend = height * frequency * frequency
         self.curvatures = self.curvature + bend
-        self.constants = Constants(float(self.curvatures.max()), float(l.min()) - bend, np.zeros(self.dim))
+        self.constants = Constants(float(self.curvatures.max()), float(given.min()) - bend, np.zeros(self.dim))
 
     def gradient(self, x: Array) -> Array:
         return self.curvature * x + self.height * self.frequency * np.sin(self.frequency * x)
@@ -94,7 +95,7 @@ class Slow1D:
 
 
 class Cosh:
-    """F = sum_i (cosh x_i - 1): |Hess F| <= L0 + L1 |grad F| with L0 = L1 = 1, strongly convex (mu = 1), no finite L."""
+    """F = sum_i (cosh x_i - 1): |Hess F| <= L0 + L1 |grad F| with L0 = L1 = 1; mu = 1 and no finite L."""
 
     gap_error = 0.0
 
