@@ -89,6 +89,12 @@ class Step:
             return np.where(noise <= 0, 0.0, noise / signal)
 
     @cached_property
+    def reach(self) -> Array:
+        """max(|x_k|, |x_{k+1}|) over the radius of the ball on which the constants hold: at most 1 inside it."""
+        before = follow(dot(self.before.x, self.before.x), self.batch.parent)
+        return np.sqrt(np.maximum(before, dot(self.after.x, self.after.x))) / self.view.problem.constants.radius
+
+    @cached_property
     def complete(self) -> StepMoments:
         """Exact moments of the complete step, one row a point; EVERY only."""
         return step_moments(self.view.method, self.before, self.view.law.mean, self.batch)
@@ -137,6 +143,7 @@ STEPS: dict[str, Column] = {
     "E2": lambda s: s.of_step("E2"),
     "shadow": lambda s: s.of_step("shadow"),
     "mhat": lambda s: s.view.method.alpha**2 * s.law("mapping"),
+    "reach": lambda s: s.reach,
     "rel_across": lambda s: np.maximum(s.relative("total") - s.relative("along"), 0),
 }
 
