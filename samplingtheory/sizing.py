@@ -75,6 +75,7 @@ class Behind:
 
     Conditionally unbiased, but the variance condition of the theorems is not enforced at x_{k+1}: what holds instead
     is in claims/gap2026. integer=False keeps real n (least > 0 then) where the law allows it.
+    grow: a size is at most the last one times grow, rounded up.
     """
 
     criterion: Criterion
@@ -83,8 +84,10 @@ class Behind:
     least: float = 2
     cap: float = CAP
     integer: bool = True
+    grow: float | None = None
 
     def __post_init__(self) -> None:
+        _check_growth(self.grow)
         if self.integer:
             _check_sizes(self.least, self.cap)
             _check_sizes(self.start, self.cap)
@@ -101,6 +104,8 @@ class Behind:
         n = follow(state.n, batch.parent)
         asked = self.criterion(view.seen(batch))
         asked = whole(asked, self.least, cap) if self.integer else np.clip(asked, self.least, cap)
+        if self.grow is not None:
+            asked = np.minimum(asked, np.ceil(self.grow * n) if self.integer else self.grow * n)
         return batch, Sizes(np.maximum(n, asked) if self.monotone else asked)
 
 
@@ -125,16 +130,24 @@ class Lagged:
     def batch(self, state: Sizes, view: View) -> tuple[Batch, Sizes]:
         cap = min(self.cap, view.problem.population)
         batch = view.draw(np.minimum(state.n, cap))
-        ahead = _Lag(view.problem.law(view.after(batch).x), view.seen(batch).signal)
+        ahead = _Lag(view.problem.law(view.after(batch).x), view.seen(batch))
         return batch, Sizes(whole(self.criterion(ahead), 1, cap))
 
 
 @dataclass(frozen=True)
 class _Lag:
-    """The law of the next point with the signal of the last batch."""
+    """The law of the next point with the signal, and the step, of the last batch."""
 
     base: Moments
-    signal: Array
+    batch: Any
+
+    @property
+    def signal(self) -> Array:
+        return self.batch.signal
+
+    @property
+    def mapping(self) -> Array:
+        return self.batch.mapping
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)

@@ -3,6 +3,7 @@
 The lagged rule, in which one batch sizes the next, is repaired; the rule that tests the batch with which it steps is not.
 """
 
-from . import lagged
+from . import extensions, extensions_adaptive, extensions_composite, lagged, lagged_practice
 
-CLAIMS = lagged.CLAIMS
+CLAIMS = (*lagged.CLAIMS, *lagged_practice.CLAIMS, *extensions.CLAIMS, *extensions_adaptive.CLAIMS,
+          *extensions_composite.CLAIMS)

@@ -82,7 +82,7 @@ WATCHED = (Z, LAG)
 # ---------------------------------------------------------------- cases
 
 
-def told(problem: Any, theta2: Any, alpha: Any = None, **extra: Any) -> Symbols:
+def told(problem: Any, theta2: Any, alpha: Any = None, /, **extra: Any) -> Symbols:
     """What the theorem is told: L and mu of the problem, gain = keep = theta^2, alpha = 1/(L M), M = 1/(1 - theta^2)."""
     facts = {"L": problem.constants.L, "mu": problem.constants.mu, "gain": theta2, "keep": theta2, "test": theta2} | extra
     facts["alpha"] = 1 / (facts["L"] * rates.growth(facts["gain"], facts["keep"])) if alpha is None else alpha
@@ -95,7 +95,7 @@ def norm_rule(theta2: float, total: float, start: float = 1, real: bool = True, 
     return Behind(KnownVariance(NormTest(theta2**0.5), total), start, **how)
 
 
-def case(name: str, problem: Any, theta2: Any, sizing: Any, x0: Any, evidence: Any, *, alpha: Any = None,
+def case(name: str, problem: Any, theta2: Any, sizing: Any, x0: Any, evidence: Any, /, *, alpha: Any = None,
          used: Any = None, method: Callable[[Any], Any] = SGD, **extra: Any) -> Case:
     """The theorem is told theta2 and alpha (default 1/(L M)); the run uses `sizing` and the step `used`."""
     symbols = told(problem, theta2, alpha, **extra)
