@@ -21,6 +21,7 @@ from .criteria import (
     KnownVariance,
     NormTest,
     OrthogonalityTest,
+    Repaired,
     StepInnerProductTest,
     StepNormTest,
     debiased,
@@ -47,8 +48,9 @@ _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
     "EVERY", "SGD", "AdaGrad", "AdaGradNorm", "Adam", "AdamW", "Ahead", "AugmentedInnerProductTest", "Backtracking",
-    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "KnownVariance", "Lagged", "Moments", "Momentum",
-    "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient", "RMSProp", "Safeguard", "SameBatch",
+    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "KnownVariance", "Lagged",
+    "Moments", "Momentum", "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient", "RMSProp", "Repaired",
+    "Safeguard", "SameBatch",
     "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue", "check_problem", "debiased", "growth_of",
     "moments", "run", "smallest", "verify", "whole",
 ]

@@ -104,13 +104,17 @@ def test_certificate_of_the_same_batch_rule():
     assert [round(float(r), 4) for r in ratio[1:]] == [1.0444, 1.1858, 0.8842]
 
 
-def test_factored_batches_cannot_be_extended_in_simulation():
-    from samplingtheory.problems.regression import LeastSquares
+def test_every_law_can_be_extended_or_says_so():
+    class Once(GaussianQuadratic):
+        """A law whose batches cannot be joined."""
 
-    rng = np.random.default_rng(0)
-    problem = LeastSquares(rng.standard_normal((50, 2)), rng.standard_normal(50))
+        def draw(self, x, n, rng, batch=None):
+            drawn = super().draw(x, n, rng)
+            return st.problems.base.Batch(drawn.moments.mean, n)
+
     with pytest.raises(ValueError, match="cannot extend"):
-        st.run(problem, st.SGD(0.1), st.SameBatch(st.NormTest(0.1)), np.zeros(2), 3, rng=0)
+        st.View(Once(np.ones(1), 1.0), None, st.SGD(1.0).init(np.zeros((1, 1))), np.random.default_rng(0)).draw(
+            np.full(1, 3.0), Once(np.ones(1), 1.0).draw(np.zeros((1, 1)), np.full(1, 2.0), np.random.default_rng(0)))
 
 
 def test_fixed_and_geometric():

@@ -229,7 +229,7 @@ def growing_case(name: str, theta2: float, evidence: Any, ran: float | None = No
                  used: float | None = None, **how: Any) -> Case:
     problem = regression()
     M = (1 + ETA2) / (1 - theta2)
-    symbols = told(problem, theta2, 1 / (3 * M), M=M, **how)
+    symbols = told(problem, theta2, 0.95 / (3 * M), M=M, **how)  # at 1/(3 M), P(g_1 = 0) > 0
     rule = Behind(KnownVariance(NormTest((theta2 if ran is None else ran) ** 0.5), U0), 4, monotone=False, least=least)
     return Case(name, problem, SGD(symbols.alpha if used is None else used), rule, np.array([3.0]), evidence, symbols)
 
