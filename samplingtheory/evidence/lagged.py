@@ -41,7 +41,7 @@ class _Linear:
 def _method(method: Any) -> _Linear:
     if isinstance(method, Momentum):
         return _Linear(float(method.alpha), float(method.beta), 1 - float(method.beta) if method.average else 1.0)
-    if isinstance(method, SGD) or isinstance(method, ProximalGradient) and type(method.h).__name__ == "Nothing":
+    if isinstance(method, SGD) or (isinstance(method, ProximalGradient) and type(method.h).__name__ == "Nothing"):
         return _Linear(float(method.alpha), 0.0, 1.0)
     raise ValueError(f"{type(method).__name__} is not linear; the mean recursion is for SGD and Momentum")
 

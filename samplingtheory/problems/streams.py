@@ -65,7 +65,8 @@ class Stream:
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
         self.axis = None if axis is None else np.asarray(axis, dtype=float)
-        if self.axis is not None and not (self.axis.shape == (self.dim,) and abs(dot(self.axis, self.axis) - 1) < 1e-12):
+        if self.axis is not None and not (self.axis.shape == (self.dim,) and abs(dot(self.axis,
+                                                                                     self.axis) - 1) < 1e-12):
             raise ValueError(f"axis is {axis}; give a vector of length 1 with {self.dim} entries")
 
     def law(self, x: Array) -> Spread:
@@ -95,7 +96,8 @@ class Tangent:
         if base.dim != 2:
             raise ValueError(f"Tangent turns in the plane; this base has d = {base.dim}")
         self.base, self.variance = base, float(variance)
-        self.constants, self.gap_error, self.gap, self.gradient = base.constants, base.gap_error, base.gap, base.gradient
+        self.constants, self.gap_error = base.constants, base.gap_error
+        self.gap, self.gradient = base.gap, base.gradient
 
     def _across(self, G: Array) -> Array:
         length = np.sqrt(dot(G, G))[:, None]
@@ -135,6 +137,7 @@ class MeanOnly:
 
     @property
     def total(self) -> Array:
-        raise ValueError("this law draws batch means only, no spread: use a test that knows it, KnownVariance(test, total)")
+        raise ValueError("this law draws batch means only, no spread: use a test that knows it, KnownVariance(test, "
+                         "total)")
 
     along = variances = total

@@ -27,16 +27,17 @@ from .lagged_cases import FRESH, LINEAR, PAPER, RULE, WATCHED, case, isotropic, 
 # ---------------------------------------------------------------- G8.2: the augmented test
 
 
-def augmented_rule(theta2: float, nu2: float, d: int, real: bool = True) -> Behind:
+def augmented_rule(squares: tuple[float, ...], d: int, real: bool = True) -> Behind:
     """Isotropic noise of variance 1: 1/d of it along any direction."""
-    test = KnownVariance(AugmentedInnerProductTest(theta2**0.5, nu2**0.5), 1.0, 1 / d)
-    return Behind(test, 1, monotone=False, integer=not real, **({"least": 1e-300, "cap": 1e300} if real else {"least": 1}))
+    test = KnownVariance(AugmentedInnerProductTest(*(v**0.5 for v in squares)), 1.0, 1 / d)
+    return Behind(test, 1, monotone=False, integer=not real,
+                  **({"least": 1e-300, "cap": 1e300} if real else {"least": 1}))
 
 
-def augmented_case(name: str, d: int, theta2: float, nu2: float, evidence: Any, real: bool = True,
-                   ran: tuple[float, float] | None = None, **how: Any) -> Case:
+def augmented_case(name: str, d: int, squares: tuple[float, ...], evidence: Any, real: bool = True,
+                   ran: tuple[float, ...] | None = None, **how: Any) -> Case:
     """Told theta^2 + nu^2; runs the two tests with `ran` or the same."""
-    return case(name, isotropic(d), theta2 + nu2, augmented_rule(*(ran or (theta2, nu2)), d, real), np.full(d, d**-0.5),
+    return case(name, isotropic(d), sum(squares), augmented_rule(ran or squares, d, real), np.full(d, d**-0.5),
                 evidence, **how)
 
 
@@ -48,21 +49,25 @@ def shaped(total: float, d: int) -> tuple[float, float]:
 DEFAULT = rates.repaired(0.81, 5.84**2)  # (.150^2, .974^2)
 
 augmented = Claim(
-    id=f"{PAPER}/lagged-augmented", kind="statement", title="The lagged augmented test: theta^2 + nu^2 in place of theta^2",
+    id=f"{PAPER}/lagged-augmented", kind="statement",
+    title="The lagged augmented test: theta^2 + nu^2 in place of theta^2",
     source=Source(PAPER, "G8.2", OURS),
     statement=r"n_{k+1}\ge\max\left(\frac{U_\parallel}{\theta^2\|g_k\|^2},\frac{U_\perp}{\nu^2\|g_k\|^2}\right)\;\Rightarrow\;"
               r"z_{k+1}\le(\theta^2+\nu^2)\|g_k\|^2\;\mathrm{and\ (c)},\qquad M=\frac{1}{1-\theta^2-\nu^2}",
-    explain="The variances along and across any unit vector add up to the trace, so the wrong direction of g_k does no harm. "
-            "theta^2 + nu^2 < 1 is needed; theta'^2 = theta^2/(1 + theta^2 + nu^2), nu' alike, gives the exact test's M.",
+    explain="The variances along and across any unit vector add up to the trace, so the wrong direction of g_k does "
+            "no harm. theta^2 + nu^2 < 1 is needed; theta'^2 = theta^2/(1 + theta^2 + nu^2), nu' alike, gives the "
+            "exact test's M.",
     quantity=many(rates.rate), hypotheses=LINEAR | {"fresh": FRESH},
-    tight=(*(augmented_case(f"d = {d}, theta^2 + nu^2 = {s}", d, *shaped(s, d), MeanRecursion(200))
+    tight=(*(augmented_case(f"d = {d}, theta^2 + nu^2 = {s}", d, shaped(s, d), MeanRecursion(200))
              for d, s in ((2, 0.5), (1000, 0.5), (1000, 0.8))),
-           augmented_case("defaults repaired, d = 43", 43, *DEFAULT, MeanRecursion(400))),
-    generic=(augmented_case("defaults repaired, d = 10, whole n", 10, *DEFAULT, Bet(20, 200), real=False),),
-    broken={"rule": (augmented_case("nu^2 = .6 for .4", 1000, 0.4 / 999, 0.4, MeanRecursion(100), ran=(0.6 / 999, 0.6)),),
-            "step": (augmented_case("1.1 times the threshold", 1000, *shaped(0.5, 1000), MeanRecursion(100), used=1.1),),
-            "smooth": (augmented_case("told L = 1/3", 10, *shaped(0.5, 10), MeanRecursion(50), L=1 / 3, mu=1 / 3),),
-            "fresh": (case("g = grad F / 5", shrunk(0.25, None).problem, 0.5, augmented_rule(*shaped(0.5, 50), 50),
+           augmented_case("defaults repaired, d = 43", 43, DEFAULT, MeanRecursion(400))),
+    generic=(augmented_case("defaults repaired, d = 10, whole n", 10, DEFAULT, Bet(20, 200), real=False),),
+    broken={"rule": (augmented_case("nu^2 = .6 for .4", 1000, (0.4 / 999, 0.4), MeanRecursion(100),
+                                    ran=(0.6 / 999, 0.6)),),
+            "step": (augmented_case("1.1 times the threshold", 1000, shaped(0.5, 1000), MeanRecursion(100),
+                                    used=1.1),),
+            "smooth": (augmented_case("told L = 1/3", 10, shaped(0.5, 10), MeanRecursion(50), L=1 / 3, mu=1 / 3),),
+            "fresh": (case("g = grad F / 5", shrunk(0.25, None).problem, 0.5, augmented_rule(shaped(0.5, 50), 50),
                            np.ones(50), Bet(20, 200)),)},
 )
 
@@ -98,7 +103,8 @@ def momentum_case(name: str, problem: Any, theta2: float, beta: float, alpha: fl
     if isinstance(base, Quadratic):
         symbols.D = without_noise(base.hessian, np.asarray(x0), alpha, beta)
     method = Momentum(alpha if used is None else used, beta, average=True)
-    return Case(name, problem, method, norm_rule(theta2 if ran is None else ran, 1.0, start), np.asarray(x0, dtype=float),
+    return Case(name, problem, method, norm_rule(theta2 if ran is None else ran, 1.0, start),
+                np.asarray(x0, dtype=float),
                 evidence, symbols)
 
 
@@ -150,13 +156,14 @@ momentum = Claim(
     source=Source(PAPER, "G8.4 (a)", OURS),
     statement=r"\sum_{k<T}\mathbb{E}\|\nabla F(x_k)\|^2\le\frac{D+HMz_0}{1-\epsilon^2H},\quad"
               r"H=\frac{\alpha L(1+b)}{2+2b-\alpha L(1-b)},\;\alpha<\frac{2}{L(\epsilon^2+\frac{1-b}{1+b})}",
-    explain="m = b m + (1 - b) g, D the sum without noise. On the isotropic quadratic the infinite sum equals it, and the "
-            "mean diverges beyond exactly this step: momentum lengthens the step that the noise allows.",
+    explain="m = b m + (1 - b) g, D the sum without noise. On the isotropic quadratic the infinite sum equals it, "
+            "and the mean diverges beyond exactly this step: momentum lengthens the step that the noise allows.",
     quantity=sums(quadratic_bound), hypotheses=BASE | {"quadratic": QUADRATIC, "step": LONG},
     tight=(linear_case(0.25, 0.5), linear_case(0.49, 0.9), linear_case(0.81, 0.9, 0.5, 3000),
            linear_case(0.25, 0.0)),
     generic=(linear_case(0.25, 0.9, 0.3, name="eigenvalues .1 to 1", problem=STRETCHED, x0=np.ones(5)),),
-    broken={"step": (linear_case(0.49, 0.9, 0.9, 4000, used=1.05 * threshold(0.49, 0.9), name="5 % beyond the threshold"),
+    broken={"step": (linear_case(0.49, 0.9, 0.9, 4000, used=1.05 * threshold(0.49, 0.9),
+                                 name="5 % beyond the threshold"),
                      linear_case(0.25, 0.5, 0.9, 4000, used=1.05 * threshold(0.25, 0.5), name="the same, b = .5")),
             "rule": (linear_case(0.25, 0.9, ran=0.3, name="theta^2 = .3 for .25"),),
             "smooth": (linear_case(0.25, 0.9, 0.9, L=0.7, name="told L = .7"),)},
@@ -173,18 +180,22 @@ momentum_smooth = Claim(
     generic=(momentum_case("b = .5, mean recursion", isotropic(1), 0.25, 0.5, 0.4, [1.0], MeanRecursion(300)),
              momentum_case("log(1 + x^2), d = 10, b = .9", Stream(LogQuad(10), 1.0), 0.25, 0.9, 0.03, np.full(10, 1.5),
                            Bet(100, 60)),
-             momentum_case("log(1 + x^2), variance gamma", Stream(LogQuad(10), 1.0, VarianceGamma(0.05)), 0.25, 0.5, 0.1,
+             momentum_case("log(1 + x^2), variance gamma", Stream(LogQuad(10), 1.0, VarianceGamma(0.05)), 0.25, 0.5,
+                           0.1,
                            np.full(10, 1.5), Bet(60, 60))),
-    broken={"step": (momentum_case("beyond the mean threshold", isotropic(1), 0.25, 0.5, 0.4, [1.0], MeanRecursion(2000),
+    broken={"step": (momentum_case("beyond the mean threshold", isotropic(1), 0.25, 0.5, 0.4, [1.0],
+                                   MeanRecursion(2000),
                                    used=1.05 * threshold(0.25, 0.5)),),
-            "rule": (momentum_case("theta^2 = .9 for .25", isotropic(1), 0.25, 0.5, 0.4, [0.1], MeanRecursion(2000), ran=0.9),),
+            "rule": (momentum_case("theta^2 = .9 for .25", isotropic(1), 0.25, 0.5, 0.4, [0.1], MeanRecursion(2000),
+                                   ran=0.9),),
             "smooth": (momentum_case("told L = .2", isotropic(1), 0.25, 0.5, 2.0, [1.0], MeanRecursion(2000), L=0.2),)},
 )
 
 momentum_short = Claim(
     id=f"{PAPER}/momentum-short-step", kind="statement", title="Momentum with the lagged test, steps without M",
     source=Source(PAPER, "G8.4 (c)", OURS),
-    statement=r"\sum_{k<T}\mathbb{E}\|\nabla F(x_k)\|^2\le\frac{\frac2\alpha(F(x_0)-F^*)+\frac{b^2}{1-b}\|\nabla F(x_0)\|^2"
+    statement=r"\sum_{k<T}\mathbb{E}\|\nabla F(x_k)\|^2\le\frac{\frac2\alpha(F(x_0)-F^*)+\frac{b^2}{1-b}\|\nabla "
+              r"F(x_0)\|^2"
               r"+(1-b)Mz_0}{1-(1-b)\epsilon^2},\qquad\alpha\le\frac{1-b}{L},\;\theta^2<\frac{1}{2-b}",
     quantity=sums(short_bound), hypotheses=BASE | {"step": NARROW, "theta": ROOM},
     no_tight="within 1.04 of the exact sum at b = .1, theta = .1, alpha L = .9",
@@ -192,8 +203,10 @@ momentum_short = Claim(
              momentum_case("b = .9, theta = .9", isotropic(1), 0.81, 0.9, 0.1, [1.0], MeanRecursion(3000)),
              momentum_case("log(1 + x^2), d = 10, b = .9, theta^2 = .8", Stream(LogQuad(10), 1.0), 0.8, 0.9, 0.05,
                            np.full(10, 1.5), Bet(100, 60))),
-    broken={"step": (momentum_case("step 4.2/L", isotropic(1), 0.01, 0.1, 0.9, [1.0], MeanRecursion(300), used=4.2 / 1.6),),
-            "rule": (momentum_case("theta^2 = 1.1 for .25", isotropic(1), 0.25, 0.5, 0.4, [0.1], MeanRecursion(2000), ran=1.1),),
+    broken={"step": (momentum_case("step 4.2/L", isotropic(1), 0.01, 0.1, 0.9, [1.0], MeanRecursion(300),
+                                   used=4.2 / 1.6),),
+            "rule": (momentum_case("theta^2 = 1.1 for .25", isotropic(1), 0.25, 0.5, 0.4, [0.1], MeanRecursion(2000),
+                                   ran=1.1),),
             "smooth": (momentum_case("told L = .2", isotropic(1), 0.25, 0.5, 2.5, [1.0], MeanRecursion(2000), L=0.2),)},
 )
 
@@ -243,13 +256,17 @@ def growing_sides(s: Symbols, path: Any) -> Any:
 growing = Claim(
     id=f"{PAPER}/growing-variance", kind="statement", title="A variance that grows with the gradient",
     source=Source(PAPER, "G8.6 (c)", OURS),
-    statement=r"V\le U_0+U_1\|\nabla F\|^2,\;n_{k+1}\ge\max\left(\frac{U_1}{\eta^2},\frac{U_0}{\theta^2\|g_k\|^2}\right)"
+    statement=r"V\le U_0+U_1\|\nabla "
+              r"F\|^2,\;n_{k+1}\ge\max\left(\frac{U_1}{\eta^2},\frac{U_0}{\theta^2\|g_k\|^2}\right)"
               r"\;\Rightarrow\;\mathrm{(a)\ with\ }M=\frac{1+\eta^2}{1-\theta^2},\;z=\frac{U_0}{n}",
     explain="Streamed least squares has such a variance, and no bounded one.",
-    quantity=Quantity(("gap", "grad2", "n", ("growth", growth_excess), ("two", growing_lag), ("floor", floor)), growing_sides),
-    hypotheses={"smooth": SMOOTH, "variance": Hypothesis("V <= U0 + U1 |grad F|^2", lambda case, seen: 1 - seen["growth"],
+    quantity=Quantity(("gap", "grad2", "n", ("growth", growth_excess), ("two", growing_lag), ("floor", floor)),
+                      growing_sides),
+    hypotheses={"smooth": SMOOTH, "variance": Hypothesis("V <= U0 + U1 |grad F|^2", lambda case,
+                                                         seen: 1 - seen["growth"],
                                                          ("growth",)),
-                "rule": Hypothesis("n_{k+1} >= U0/(theta^2 |g_k|^2)", lambda case, seen: 1 - seen["two"] / case.symbols.test,
+                "rule": Hypothesis("n_{k+1} >= U0/(theta^2 "
+                                   "|g_k|^2)", lambda case, seen: 1 - seen["two"] / case.symbols.test,
                                    ("two",)),
                 "floor": Hypothesis("n >= U1/eta^2", lambda case, seen: 1 - seen["floor"], ("floor",)),
                 "step": step_at_most(lambda s: (2 - 1e-12) / (s.L * s.M), "the step is below 2/(L M)")},
@@ -277,7 +294,8 @@ def cost_case(theta: float, steps: int, ran: float | None = None, name: str = ""
     theta2 = theta * theta
     u = rates.repaired(theta2)[0] if ran is None else ran
     symbols = Symbols(L=1.0, mu=1.0, alpha=1 / (1 + theta2), theta2=theta2, test=theta2 / (1 + theta2))
-    return Case(name or f"theta = {theta:g}", Tangent(Quadratic(np.ones(2)), 1.0), SGD(symbols.alpha), norm_rule(u, 1.0, 1 / u),
+    return Case(name or f"theta = {theta:g}", Tangent(Quadratic(np.ones(2)), 1.0), SGD(symbols.alpha),
+                norm_rule(u, 1.0, 1 / u),
                 np.array([1.0, 0.0]), Pathwise(steps), symbols)
 
 
@@ -285,13 +303,15 @@ cost = Claim(
     id=f"{PAPER}/sample-cost", kind="statement", title="What the repair costs on the isotropic quadratic",
     source=Source(PAPER, "G8.7 (b)", OURS),
     statement=r"\lim\;\frac{2L}{U}\,\mathbb{E}[F(x_K)-F^*]\sum_{k<K}n_k\le\frac{1+\sqrt5}{2}",
-    explain="1 is the sample mean, which is optimal; the exact test has 1 for every theta. The repaired lagged test has 1.09, "
-            "1.36, 1.48, 1.60 at theta = .1, .5, .9, 3; unrepaired 2.68 at .7, 7.6 at .8, and no limit from .841 on.",
+    explain="1 is the sample mean, which is optimal; the exact test has 1 for every theta. The repaired lagged test "
+            "has 1.09, 1.36, 1.48, 1.60 at theta = .1, .5, .9, 3; unrepaired 2.68 at .7, 7.6 at .8, and no limit "
+            "from .841 on.",
     quantity=Quantity(("gap", "n", *WATCHED), lambda s, path: (
         2 * s.L * path.gap[-1:] * up_to(path.n)[-1:], GOLDEN_RATIO + 0 * path.gap[-1:])),
     hypotheses={"smooth": SMOOTH, "rule": Hypothesis("the lagged test with theta'", lambda case, seen: 1 - seen["lag"]
                                                      / case.symbols.test, ("lag",))},
-    tight=(cost_case(20.0, 6000),), generic=tuple(cost_case(t, k) for t, k in ((0.1, 40), (0.5, 60), (0.9, 100), (3.0, 500))),
+    tight=(cost_case(20.0, 6000),), generic=tuple(cost_case(t, k) for t, k in ((0.1, 40), (0.5, 60), (0.9, 100),
+                                                                               (3.0, 500))),
     broken={"rule": (cost_case(0.7, 300, ran=0.49, name="theta = .7, not repaired"),
                      cost_case(0.8, 1000, ran=0.64, name="theta = .8, not repaired"))},
 )

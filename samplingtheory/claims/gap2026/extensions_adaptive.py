@@ -60,7 +60,8 @@ def adaptive(name: str, problem: Any, theta2: float, x0: Any, evidence: Any, alp
              **extra: Any) -> Case:
     symbols = told(problem, theta2, alpha, v0=v0, **extra)
     return Case(name, problem, AdaGradNorm(alpha if used is None else used, v0),
-                norm_rule(theta2 if ran is None else ran, variance, start), np.asarray(x0, dtype=float), evidence, symbols)
+                norm_rule(theta2 if ran is None else ran, variance, start), np.asarray(x0, dtype=float), evidence,
+                symbols)
 
 
 def tangent(theta2: float, steps: int, **how: Any) -> Case:
@@ -69,9 +70,9 @@ def tangent(theta2: float, steps: int, **how: Any) -> Case:
     return adaptive(name, Tangent(Quadratic(np.ones(2)), 1.0), theta2, [1.0, 0.0], Pathwise(steps), **how)
 
 
-def logquad(d: int, theta: float, runs: int, steps: int = 300, law: Any = Gaussian(), **how: Any) -> Case:
+def logquad(d: int, theta: float, runs: int, steps: int = 300, law: Any = None, **how: Any) -> Case:
     """sum log(1 + x^2) from (1.5, ..., 1.5), alpha = .2, v_0 = .01, z_1 = theta^2 |G_1|^2."""
-    problem = Stream(LogQuad(d), 1.0, law)
+    problem = Stream(LogQuad(d), 1.0, law or Gaussian())
     signal = d * (3 / 3.25) ** 2
     return adaptive(how.pop("name", f"log(1 + x^2), d = {d}, theta = {theta}"), problem, theta * theta, np.full(d, 1.5),
                     Bet(steps, runs), how.pop("alpha", 0.2), how.pop("v0", 0.01), start=1 / (theta**2 * signal), **how)
@@ -135,7 +136,8 @@ ROOM = Hypothesis("Hh + eps(1 + f Hh) < 1", lambda case, seen: bounds.room(case.
 
 
 def adam_case(name: str, problem: Any, theta2: float, beta1: float, beta2: float, x0: Any, evidence: Any, alpha: float,
-              v0: float = 1.0, ran: float | None = None, used: float | None = None, start: float = 1.0, **extra: Any) -> Case:
+              v0: float = 1.0, ran: float | None = None, used: float | None = None, start: float = 1.0,
+              **extra: Any) -> Case:
     symbols = told(problem, theta2, alpha, v0=v0, beta1=beta1, beta2=beta2, **extra)
     return Case(name, problem, Adam(alpha if used is None else used, beta1, beta2, v0, norm=True),
                 norm_rule(theta2 if ran is None else ran, 1.0, start), np.asarray(x0, dtype=float), evidence, symbols)

@@ -1,7 +1,7 @@
 """Bounds of the lagged rule for adaptive steps: G8.1 (AdaGrad-Norm) and G8.5 (RMSProp, Adam, norm version).
 
-In all of them theta2 is the tolerance of the lagged test, eps^2 = theta2/(1 - theta2), M = 1 + eps^2, delta = F(x_1) - inf F,
-z and signal are the variance of the first batch and |grad F(x_1)|^2. Proofs: docs/findings.md.
+In all of them theta2 is the squared tolerance of the lagged test, eps^2 = theta2/(1 - theta2), M = 1 + eps^2,
+delta = F(x_1) - inf F, z and signal are the variance of the first batch and |grad F(x_1)|^2. Proofs: docs/findings.md.
 """
 
 from __future__ import annotations
@@ -70,11 +70,16 @@ def adagrad_norm_any(delta: float, L: float, alpha: float, v0: float, theta2: fl
             if c <= 0:
                 continue
             head = delta / alpha + rho * w0 / M + M / (4 * rho * b0) * (signal + 2 * (1 / e - 1) * (L * alpha) ** 2)
-            S = largest_root(lambda s, c=c, head=head: c * s - head - alpha * L * math.log1p((M * s + w0) / (2 * b0)))
+            S = _root_of(c, head, alpha * L, M, w0, b0)
             W = b0 + (M * S + w0) / 2
             if S < best.total:
                 best = Bound(S, W, (S * W) ** 0.5)
     return best
+
+
+def _root_of(c: float, head: float, scale: float, M: float, w0: float, b0: float) -> float:
+    """Largest root of c S = head + scale ln(1 + (M S + w0)/(2 b0))."""
+    return largest_root(lambda S: c * S - head - scale * math.log1p((M * S + w0) / (2 * b0)))
 
 
 def room(theta2: float, beta1: float, beta2: float) -> float:

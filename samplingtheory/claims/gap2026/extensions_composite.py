@@ -1,4 +1,4 @@
-"""G8.3: the lagged test on the complete step, for proximal gradient; and what the same proof gives for the exact test."""
+"""G8.3: the lagged test on the complete step, for proximal gradient, and the same proof for the exact test."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def streamed(name: str, h: Any, x0: Any, xi: float, alpha: float, evidence: Any,
     def build() -> Case:
         d = len(x0)
         problem = Composite(Stream(Quadratic(np.geomspace(0.1, 1, d), np.linspace(-1, 1, d)), 1.0, Gaussian()), h)
-        return prox_case(name, problem, xi, lagged_step(xi if ran is None else ran, 1.0, real=True), x0, evidence, alpha,
+        return prox_case(name, problem, xi, lagged_step(xi if ran is None else ran, 1.0, real=True), x0, evidence,
+                         alpha,
                          used, **extra)
     return build
 
@@ -139,15 +140,17 @@ BOX = Box(np.zeros(D), np.full(D, 0.5))
 UNDER = Hypothesis("xi < (1 - kappa)/(1 + t - kappa)", lambda case, seen: (
     (1 - case.symbols.alpha * case.symbols.mu) / (1 + case.symbols.alpha * (case.symbols.L - case.symbols.mu))
     / case.symbols.xi - 1))
-WIDE = Hypothesis("xi < 1 - alpha L/2", lambda case, seen: (1 - case.symbols.alpha * case.symbols.L / 2) / case.symbols.xi - 1)
+WIDE = Hypothesis("xi < 1 - alpha L/2", lambda case,
+                  seen: (1 - case.symbols.alpha * case.symbols.L / 2) / case.symbols.xi - 1)
 
 strong = Claim(
     id=f"{PAPER}/lagged-prox", kind="step", title="Proximal gradient with the lagged step test: linear rate, one step",
     source=Source(PAPER, "G8.3 (a)", OURS),
-    statement=r"z_{k+1}\le\frac{\xi}{\alpha^2}\|x_{k+1}-x_k\|^2\;\Rightarrow\;\mathbb{E}_k[\varphi(x_{k+1})-\varphi^*+p z_{k+1}]"
+    statement=r"z_{k+1}\le\frac{\xi}{\alpha^2}\|x_{k+1}-x_k\|^2\;\Rightarrow\;"
+              r"\mathbb{E}_k[\varphi(x_{k+1})-\varphi^*+p z_{k+1}]"
               r"\le\max\left\{1-\kappa,\frac{\xi(1+t-\kappa)}{1-\kappa}\right\}(\varphi(x_k)-\varphi^*+p z_k)",
-    explain="t = alpha L <= 1, kappa = alpha mu, p = alpha(1 - kappa)/(2 xi). 1 - kappa, the rate without noise, as long as "
-            "xi <= (1 - kappa)^2/(1 + t - kappa); at that xi one step is an equality.",
+    explain="t = alpha L <= 1, kappa = alpha mu, p = alpha(1 - kappa)/(2 xi). 1 - kappa, the rate without noise, as "
+            "long as xi <= (1 - kappa)^2/(1 + t - kappa); at that xi one step is an equality.",
     quantity=Quantity(("gap", *STEPS), strong_sides),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": FULL, "rule": RULE, "xi": UNDER},
     tight=tuple(across(mu, 1.0, _limit(mu, 1.0, a), a, f"noise across, mu = {mu}, alpha = {a}")
@@ -166,8 +169,8 @@ wide = Claim(
     source=Source(PAPER, "G8.3 (b)", OURS),
     statement=r"\xi<1-\frac t2\;\Rightarrow\;\mathbb{E}_k[\varphi(x_{k+1})-\varphi^*+pz_{k+1}]\le(1-\omega\kappa)"
               r"(\varphi(x_k)-\varphi^*+pz_k),\qquad 2\xi\le(1-\omega\kappa)(2-t-\omega)",
-    explain="p = alpha(2 - t - omega)/(2 xi), t < 2. The range of xi is exact: with h = 0 and noise along the largest curvature "
-            "the mean diverges beyond 1 - t/2.",
+    explain="p = alpha(2 - t - omega)/(2 xi), t < 2. The range of xi is exact: with h = 0 and noise along the "
+            "largest curvature the mean diverges beyond 1 - t/2.",
     quantity=Quantity(("gap", *STEPS), wide_sides),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "rule": RULE, "xi": WIDE,
                 "step": step_at_most(lambda s: min(2 / s.L, 1 / s.mu), "alpha < 2/L and alpha mu <= 1")},
@@ -175,7 +178,8 @@ wide = Claim(
     generic=(*trees(0.4, 1.1),
              streamed("l1, d = 10, Gaussian, real n", L1(0.1), np.ones(D), 0.5, 0.9, Bet(15, 300)),
              streamed("h = 0, d = 2, xi at 99 % of the range", Nothing(), [0.0, 0.1], 0.99 * 0.5, 1.0, Bet(15, 300))),
-    broken={"rule": (prox_case("xi = .6 at the step 1/L", Composite(Stream(Quadratic(np.ones(20)), 1.0), Nothing()), 0.45,
+    broken={"rule": (prox_case("xi = .6 at the step 1/L", Composite(Stream(Quadratic(np.ones(20)), 1.0), Nothing()),
+                               0.45,
                                lagged_step(0.6, 1.0, real=True), np.zeros(20), Bet(20, 300), 1.0),),
             "step": (plain("step 2.3/L", 0.3, [0.0, 1.0], 0.9, used=2.3),),
             "strongly convex": (plain("told mu = .3 for .1", 0.2, [3.0, 0.0], 0.9, start=1e3, mu=0.3),),
@@ -206,7 +210,8 @@ convex = Claim(
              streamed("box, d = 10, Gaussian, real n", BOX, np.full(D, 0.4), 0.45, 1.0, Bet(30, 300))),
     broken={"step": (prox_case("step 2.3/L", Composite(Stream(Quadratic(np.ones(5)), 1.0), Nothing()), 0.3,
                                lagged_step(0.3, 1.0, real=True), np.ones(5), Bet(30, 200), 0.9, used=2.3),),
-            "rule": (prox_case("xi = .7 at the step 1/L", Composite(Stream(Quadratic(np.ones(20)), 1.0), Nothing()), 0.45,
+            "rule": (prox_case("xi = .7 at the step 1/L", Composite(Stream(Quadratic(np.ones(20)), 1.0), Nothing()),
+                               0.45,
                                lagged_step(0.7, 1.0, real=True), np.zeros(20), Bet(60, 200), 1.0),)},
 )
 
@@ -215,11 +220,12 @@ convex = Claim(
 
 
 def stalling() -> Case:
-    """f = .1 x^2 + y^2/2 + 10 y on y >= 0, noise +-5 in x: the gradient never vanishes, one sample is enough for ever."""
+    """f = .1 x^2 + y^2/2 + 10 y on y >= 0, noise +-5 in x: the gradient never vanishes and one sample passes."""
     smooth = QuadraticSum(np.array([[0.2, 1.0]] * 2), np.array([[5.0, -10.0], [-5.0, -10.0]]), replace=True)
     half_plane = Box(np.array([-math.inf, 0.0]), np.array([math.inf, math.inf]))
     rule = Behind(KnownVariance(NormTest(0.5), 25.0), 1, monotone=False, least=1)
-    return prox_case("half plane, noise along its edge", Composite(smooth, half_plane), 0.25, rule, [2.0, 0.0], Enumerate(14), 0.5)
+    return prox_case("half plane, noise along its edge", Composite(smooth, half_plane), 0.25, rule, [2.0, 0.0],
+                     Enumerate(14), 0.5)
 
 
 pointwise = Claim(
@@ -228,9 +234,11 @@ pointwise = Claim(
     source=Source(PAPER, "G8.3, contrast", OURS),
     statement=r"z_{k+1}\le\theta^2\|g_k\|^2\;\Rightarrow\;\mathbb{E}\varphi(x_k)-\varphi^*\le(1-\alpha\mu)^k"
               r"(\varphi(x_0)-\varphi^*+\alpha z_0)",
-    explain="The gradient does not vanish there: one sample passes for ever, lagged or not. Compare the step instead.",
+    explain="The gradient does not vanish there: one sample passes for ever, lagged or not. Compare the step "
+            "instead.",
     quantity=Quantity(("gap", Z), lambda s, path: (
-        path.gap[1:], (1 - s.alpha * s.mu) ** iterations(path.gap).astype(float) * (path.gap[0] + s.alpha * path.z[0]))),
+        path.gap[1:],
+        (1 - s.alpha * s.mu) ** iterations(path.gap).astype(float) * (path.gap[0] + s.alpha * path.z[0]))),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG}, tight=(stalling,),
 )
 
@@ -245,11 +253,13 @@ def exact_limit(mu: float, L: float, alpha: float) -> float:
     return (1 - alpha * mu) / (1 + alpha * (L - mu))
 
 
-N2 = Hypothesis("condition N2: V <= (xi/alpha^2) E|x+ - x|^2 at every iterate", lambda case, seen: 1 - seen["xi2"] / case.symbols.xi,
+N2 = Hypothesis("condition N2: V <= (xi/alpha^2) E|x+ - x|^2 at every iterate", lambda case,
+                seen: 1 - seen["xi2"] / case.symbols.xi,
                 ("xi2",))
 
 exact_test = Claim(
-    id=f"{PAPER}/realised-step-test", kind="step", title="The exact test on the realised step keeps the rate without noise",
+    id=f"{PAPER}/realised-step-test", kind="step",
+    title="The exact test on the realised step keeps the rate without noise",
     source=Source(PAPER, "G8.3, by-product", OURS),
     statement=r"V\le\frac{\xi}{\alpha^2}\mathbb{E}\|x_+-x\|^2,\;\alpha\le\frac1L,\;\xi\le\frac{1-\kappa}{1+t-\kappa}\;"
               r"\Rightarrow\;\mathbb{E}\varphi(x_+)-\varphi^*\le(1-\kappa)(\varphi(x)-\varphi^*)",
@@ -260,8 +270,10 @@ exact_test = Claim(
                     case.symbols.mu, case.symbols.L, case.symbols.alpha) / case.symbols.xi - 1 + 1e-12)},
     tight=tuple(across(mu, 1.0, exact_limit(mu, 1.0, a), a, f"mu = {mu}, alpha = {a}", sizing=Ahead(StepNormTest(
         exact_limit(mu, 1.0, a), "realised"))) for mu, a in ((0.1, 0.3), (0.1, 1.0), (0.5, 0.6))),
-    generic=family(Enumerate(2), lambda problem: 0.8 / problem.constants.L, Ahead(StepNormTest(0.4, "realised")), xi=0.4),
-    broken={"test": (across(0.1, 1.0, 1.1 * exact_limit(0.1, 1.0, 0.3), 0.3, "1.1 of the range", sizing=Ahead(StepNormTest(
+    generic=family(Enumerate(2), lambda problem: 0.8 / problem.constants.L, Ahead(StepNormTest(0.4, "realised")),
+                   xi=0.4),
+    broken={"test": (across(0.1, 1.0, 1.1 * exact_limit(0.1, 1.0, 0.3), 0.3, "1.1 of the range",
+                            sizing=Ahead(StepNormTest(
         1.1 * exact_limit(0.1, 1.0, 0.3), "realised")), xi=exact_limit(0.1, 1.0, 0.3)),),
             "strongly convex": (across(0.1, 1.0, exact_limit(0.15, 1.0, 0.3), 0.3, "told mu = .15 for .1", sizing=Ahead(
                 StepNormTest(exact_limit(0.15, 1.0, 0.3), "realised")), mu=0.15),)},

@@ -11,15 +11,15 @@ from ...evidence.base import Quantity
 from ...evidence.exact import Enumerate
 from ...evidence.lagged import MeanRecursion
 from ...evidence.simulate import Bet
-from ...problems.nonconvex import Huber
 from ...problems.base import Constants
 from ...problems.finite import FiniteSum
+from ...problems.nonconvex import Huber
 from ...problems.oracles import Additive, Oracle
 from ...problems.quadratic import Quadratic
 from ...problems.streams import Exponential, Gaussian, Stream, VarianceGamma
 from ..base import OURS, Case, Claim, Source, Symbols
+from ..common import CONVEX, cosine_sum, iterations, real, step_at_most, up_to
 from ..xie2020.cases import Biased
-from ..common import CONVEX, SMOOTH, cosine_sum, iterations, real, step_at_most, up_to
 from . import lagged_rates as rates
 from .lagged_cases import (
     BASIC,
@@ -72,10 +72,10 @@ def too_quiet(theta2: float, told_variance: float, evidence: Any, x0: Any = BIG,
                 norm_rule(theta2, told_variance), x0, evidence, **how)
 
 
-def shrunk(theta2: float, evidence: Any, alpha: Any = None) -> Case:
+def shrunk(test: float, evidence: Any, alpha: Any = None, **told: Any) -> Case:
     """Every batch shows a fifth of its gradient: no longer unbiased."""
-    return case("g = grad F / 5", Biased(isotropic(50), -0.8), theta2, norm_rule(theta2, 1.0, 1e6), np.ones(50),
-                evidence, alpha=alpha)
+    return case("g = grad F / 5", Biased(isotropic(50), -0.8), test, norm_rule(test, 1.0, 1e6), np.ones(50),
+                evidence, alpha=alpha, **told)
 
 
 def cosines(evidence: Any) -> Any:
@@ -108,8 +108,8 @@ nonconvex = Claim(
     statement=r"z_{k+1}\le\theta^2\|g_k\|^2\;\Rightarrow\;\sum_{k<T}\mathbb{E}\|\nabla F(x_k)\|^2\le"
               r"\frac{F(x_0)-F^*+p\,z_0}{\alpha(1-\alpha LM/2)},\quad M=\frac1{1-\theta^2},\;"
               r"p=\frac{L\alpha^2}{2(1-\theta^2)}",
-    explain="The bound of the exact norm test at M = 1/(1 - theta^2), and one term for the first batch. No convexity. On "
-            "an isotropic quadratic the infinite sum equals it, for every step below 2/(LM).",
+    explain="The bound of the exact norm test at M = 1/(1 - theta^2), and one term for the first batch. No "
+            "convexity. On an isotropic quadratic the infinite sum equals it, for every step below 2/(LM).",
     quantity=Quantity(("gap", "grad2", *WATCHED), lambda s, path: (
         up_to(path.grad2[:-1]), nonconvex_bound(s, path.gap[0], path.z[0]) + 0 * path.grad2[1:])),
     hypotheses=BASIC | {"step": LONGEST, "fresh": FRESH},
@@ -126,15 +126,17 @@ convex = Claim(
     source=Source(PAPER, "G1 (b)", OURS),
     statement=r"\frac1T\sum_{k<T}\mathbb{E}[F(x_k)-F^*]\le\frac{\|x_0-x^*\|^2+\alpha^2M z_0}{2\alpha T},\qquad"
               r"\alpha\le\frac1{LM}",
-    explain="Asymptotically an equality on the isotropic quadratic at alpha = 1/(LM). The exact test has it for the last "
-            "iterate too; here that is not proved.",
+    explain="Asymptotically an equality on the isotropic quadratic at alpha = 1/(LM). The exact test has it for the "
+            "last iterate too; here that is not proved.",
     quantity=Quantity(("gap", "dist2", *WATCHED), lambda s, path: (
         up_to(path.gap[:-1]) / iterations(path.gap),
-        (path.dist2[0] + s.alpha**2 * rates.growth(s.gain, s.keep) * path.z[0]) / (2 * s.alpha * iterations(path.gap)))),
+        (path.dist2[0] + s.alpha**2 * rates.growth(s.gain,
+                                                   s.keep) * path.z[0]) / (2 * s.alpha * iterations(path.gap)))),
     hypotheses=BASIC | {"convex": CONVEX, "step": SHORT, "fresh": FRESH},
     tight=(mean_case(0.25), mean_case(0.81, 800)),
     generic=(five_case(True, HALF, Enumerate(3)), five_case(False, HALF, Enumerate(3)),
-             case("Huber, exponential noise, real n", Stream(Huber(0.05), 1.0, Exponential()), 0.25, norm_rule(0.25, 1.0, 2),
+             case("Huber, exponential noise, real n", Stream(Huber(0.05), 1.0, Exponential()), 0.25,
+                  norm_rule(0.25, 1.0, 2),
                   [1.0], Bet(40, 500))),
     broken={"smooth": (told_less(0.25, MeanRecursion(200)),), "step": (beyond(0.25), beyond(0.81, steps=4000)),
             "rule": (too_quiet(0.25, 0.8, MeanRecursion(400)),), "convex": (local_minimum(0.25, 800),),
@@ -163,11 +165,12 @@ def many(r: Any) -> Quantity:
 
 
 def two_batches(alpha: Any = None) -> Case:
-    """F = x^2/2 at x = 1, noise +-3, n_0 = 1, theta = 3/4: both next sizes are whole, 1 and 4, so nothing is rounded."""
+    """F = x^2/2 at x = 1, noise +-3, n_0 = 1, theta = 3/4: the next sizes, 1 and 4, are whole."""
     problem = Oracle(Quadratic(fractions(1), fractions(0)), Additive(fractions(3, -3)[:, None], fractions(HALF, HALF)))
     theta2 = Fraction(9, 16)
     rule = norm_rule(theta2, Fraction(9), real=False)
-    return case("two atoms, whole n" + ("" if alpha is None else f", alpha = {alpha}"), problem, theta2, rule, fractions(1), Enumerate(1), alpha=alpha, L=Fraction(1),
+    return case("two atoms, whole n" + ("" if alpha is None else f", alpha = {alpha}"), problem, theta2, rule,
+                fractions(1), Enumerate(1), alpha=alpha, L=Fraction(1),
                 mu=Fraction(1))
 
 
@@ -182,7 +185,8 @@ def bets(steps: int = 20, runs: int = 500) -> tuple[Any, ...]:
             ("variance gamma, kurtosis 63, d = 10", streaming(10, VarianceGamma(0.05)), rule, np.full(10, 0.1)),
             ("tail exponent 3, d = 1, whole n", power_tail(), whole, [0.1]),
             ("rare event 1/1000, d = 1, whole n", rare(), whole, [0.1]))
-    return tuple(case(name, problem, 0.5, sizing, x0, Bet(8 if sizing is whole else steps, 60 if problem.dim > 500 else runs))
+    return tuple(case(name, problem, 0.5, sizing, x0,
+                      Bet(8 if sizing is whole else steps, 60 if problem.dim > 500 else runs))
                  for name, problem, sizing, x0 in laws)
 
 
@@ -220,10 +224,11 @@ linear = Claim(
     source=Source(PAPER, "G1 (c)", OURS),
     statement=r"\mathbb{E}[F(x_k)-F^*+p_r z_k]\le(1-r)^k(F(x_0)-F^*+p_r z_0),\quad"
               r"(A-r)(1-\theta^2-r)=\mu L\alpha^2\theta^2,\;A=2\mu\alpha(1-\tfrac{\alpha L}2)",
-    explain="p_r = (L alpha^2/2)/(1 - r - theta^2), r the smaller root, positive iff alpha < 2(1 - theta^2)/L. For PL "
-            "functions too. With mu = L the potential falls by exactly 1 - r a step, whatever the noise.",
+    explain="p_r = (L alpha^2/2)/(1 - r - theta^2), r the smaller root, positive iff alpha < 2(1 - theta^2)/L. For "
+            "PL functions too. With mu = L the potential falls by exactly 1 - r a step, whatever the noise.",
     quantity=many(rates.rate), hypotheses=LINEAR | {"fresh": FRESH},
-    tight=(mean_case(0.25, 200), mean_case(0.81, 200), mean_case(0.49, 200, alpha=1 / 1.49, name="step 1/(1 + theta^2)"),
+    tight=(mean_case(0.25, 200), mean_case(0.81, 200),
+           mean_case(0.49, 200, alpha=1 / 1.49, name="step 1/(1 + theta^2)"),
            mean_case(0.5, 300, alpha=0.999, name="99.9 % of the threshold")),
     generic=(five_case(True, HALF, Enumerate(3)), five_case(False, HALF, Enumerate(3))),
     broken={"smooth": (mistold("L", MeanRecursion(100)),),
@@ -236,8 +241,8 @@ linear_step = Claim(
     id=f"{PAPER}/lagged-linear-step", kind="step", title="The lagged norm test: linear rate, one step at a time",
     source=Source(PAPER, "G1 (c), one step", OURS),
     statement=r"\mathbb{E}_k[F(x_{k+1})-F^*+p_r z_{k+1}]\le(1-r)(F(x_k)-F^*+p_r z_k)",
-    explain="What the proof establishes, and the most powerful check: bets along runs. The same budget sees an excess of "
-            "5 % a step.",
+    explain="What the proof establishes, and the most powerful check: bets along runs. The same budget sees an "
+            "excess of 5 % a step.",
     quantity=potential(rates.rate), hypotheses=LINEAR | {"fresh": FRESH},
     tight=(two_batches(), two_batches(Fraction(3, 4)), *bets()[:2]), generic=bets()[2:], real=REAL,
     broken={"smooth": (case("told L = 1/3", isotropic(), 0.25, norm_rule(0.25, 1.0), [0.1], Bet(20, 300), L=1 / 3,
@@ -251,7 +256,7 @@ linear_step = Claim(
 
 
 def across(mu: float, theta2: float, part: float = 1.0) -> Case:
-    """diag(mu, 1) at (1, 0), noise +-sigma along the steep axis with sigma^2 = theta^2 (mu^2 + sigma^2): n_1 = n_0 = 1."""
+    """diag(mu, 1) at (1, 0), noise +-s along the steep axis, s^2 = theta^2 (mu^2 + s^2): n_1 = n_0 = 1."""
     sigma = (theta2 / (1 - theta2)) ** 0.5 * mu
     problem = Oracle(Quadratic(np.array([mu, 1.0])), Additive(np.array([[0.0, sigma], [0.0, -sigma]]), np.full(2, 0.5)))
     return case(f"noise across, mu = {mu}, theta^2 = {theta2}", problem, theta2,
@@ -272,8 +277,8 @@ sharp_step = Claim(
     source=Source(PAPER, "G1 (c*), one step", OURS),
     statement=r"\mathbb{E}_k[F(x_{k+1})-F^*+p_r z_{k+1}]\le(1-r)(F(x_k)-F^*+p_r z_k),\quad"
               r"A^*=1-(1-\alpha\mu)^2\mathrm{\ in\ place\ of\ }A",
-    explain="Attained for every mu < L by a stretched quadratic with the noise across the gradient: one step cannot be "
-            "bounded better with this potential. Over many steps it is loose (docs/findings.md).",
+    explain="Attained for every mu < L by a stretched quadratic with the noise across the gradient: one step cannot "
+            "be bounded better with this potential. Over many steps it is loose (docs/findings.md).",
     quantity=potential(rates.sharp),
     hypotheses=LINEAR | {"step": LIMIT, "fresh": FRESH},
     tight=(across(0.1, 0.25), across(0.1, 0.5), across(0.1, 0.8), across(0.5, 0.25), across(0.01, 0.25)),

@@ -42,7 +42,8 @@ def _inverse(n: Array, population: float, like: Array) -> Array:
 def noise(step: Step) -> Array:
     """z_k = E_k|g_k - G_k|^2, one row a batch."""
     total = step.view.law.total
-    return follow(np.asarray(total), step.batch.parent) * _inverse(step.batch.moments.n, step.view.problem.population, total)
+    return follow(np.asarray(total), step.batch.parent) * _inverse(step.batch.moments.n, step.view.problem.population,
+                                                                   total)
 
 
 def next_noise(step: Step) -> Array:
@@ -83,13 +84,14 @@ WATCHED = (Z, LAG)
 
 
 def told(problem: Any, theta2: Any, alpha: Any = None, /, **extra: Any) -> Symbols:
-    """What the theorem is told: L and mu of the problem, gain = keep = theta^2, alpha = 1/(L M), M = 1/(1 - theta^2)."""
-    facts = {"L": problem.constants.L, "mu": problem.constants.mu, "gain": theta2, "keep": theta2, "test": theta2} | extra
+    """What the theorem is told: L and mu of the problem, gain = keep = theta^2, alpha = 1/(L M)."""
+    facts = {"L": problem.constants.L, "mu": problem.constants.mu, "test": theta2}
+    facts |= {"gain": theta2, "keep": theta2} | extra
     facts["alpha"] = 1 / (facts["L"] * rates.growth(facts["gain"], facts["keep"])) if alpha is None else alpha
     return Symbols(**facts)
 
 
-def norm_rule(theta2: float, total: float, start: float = 1, real: bool = True, **how: Any) -> Behind:
+def norm_rule(theta2: Any, total: Any, start: float = 1, real: bool = True, **how: Any) -> Behind:
     """n_{k+1} >= total/(theta^2 |g_k|^2); real n, or whole n >= 1."""
     how = {"monotone": False, "integer": not real} | ({"least": 1e-300, "cap": 1e300} if real else {"least": 1}) | how
     return Behind(KnownVariance(NormTest(theta2**0.5), total), start, **how)
