@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bollapragada2018, byrd2012, espath2021, worst_cases, xie2020
+from . import bollapragada2018, byrd2012, espath2021, gap2026, worst_cases, xie2020
 from .base import Claim
 
 catalogue: tuple[Claim, ...] = (
@@ -11,4 +11,5 @@ catalogue: tuple[Claim, ...] = (
     *espath2021.CLAIMS,
     *xie2020.CLAIMS,
     *worst_cases.CLAIMS,
+    *gap2026.CLAIMS,
 )

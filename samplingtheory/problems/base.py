@@ -25,16 +25,27 @@ Chance = np.random.Generator | Every
 
 @dataclass(frozen=True)
 class Constants:
-    """L (an upper bound), mu (a lower bound), the minimiser (d,) and the length of the gradient left there."""
+    """L (an upper bound), mu (a lower bound), the minimiser (d,) and the length of the gradient left there.
+
+    L0, L1: |Hess F| <= L0 + L1 |grad F|, for F without a finite L. Unless they are given, L1 = 0, L0 = max(L, -mu).
+    radius: all of them hold for |x| <= radius, by default everywhere.
+    """
 
     L: float
     mu: float = 0.0
     minimiser: Array | None = None
     residual: float = 0.0
+    L0: float = math.inf
+    L1: float = 0.0
+    radius: float = math.inf
 
     def __post_init__(self) -> None:
         if not (self.L > 0 and self.mu <= self.L):
             raise ValueError(f"L = {self.L}, mu = {self.mu}; need L > 0 and mu <= L (mu < 0 for nonconvex F)")
+        if math.isinf(self.L0) and self.L1 == 0:
+            object.__setattr__(self, "L0", max(self.L, -self.mu))
+        if not (self.L0 > 0 and 0 <= self.L1 < math.inf):
+            raise ValueError(f"L0 = {self.L0}, L1 = {self.L1}; need L0 > 0 and a finite L1 >= 0")
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,19 @@ def _root(cov: Array) -> Array:
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
+def bartlett(dof: Array, d: int, rng: np.random.Generator) -> Array:
+    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k the largest min(d, dof):
+    Bartlett (1933)."""
+    m = np.maximum(dof, 0)[:, None]
+    j = np.arange(max(1, math.ceil(min(d, m.max()))))
+    if ((m > 0) & (m < d) & (m != np.floor(m))).any():
+        raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")
+    T = np.tril(rng.standard_normal((len(m), d, len(j))), -1)
+    T[:, j, j] = np.sqrt(2 * rng.standard_gamma(np.maximum(m - j, 0) / 2))
+    T *= (j < m)[:, None, :]  # fewer than d degrees of freedom: a trapezoid
+    return T
+
+
 class GaussianBatch:
     """Sample moments of n Gaussian gradients with known covariance, drawn when first read.
 
@@ -144,23 +157,12 @@ class GaussianBatch:
 
     def _bartlett(self) -> Array:
         """(R, d, d) factor T root', with the sample covariance as its square over dof."""
-        R, d = self.mean.shape
-        m = np.maximum(self.dof, 0)[:, None]
-        j = np.arange(d)
         T = self._trapezoid()
         return self._root[:, None] * T if self.noise.ndim == 1 else self._root @ T
 
     def _trapezoid(self) -> Array:
         """(R, d, k) lower T with T T' ~ Wishart(dof, I), k the largest min(d, dof)."""
-        R, d = self.mean.shape
-        m = np.maximum(self.dof, 0)[:, None]
-        if ((m > 0) & (m < d) & (m != np.floor(m))).any():
-            raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")
-        j = np.arange(max(1, math.ceil(min(d, m.max()))))
-        T = np.tril(self._rng.standard_normal((R, d, len(j))), -1)
-        T[:, j, j] = np.sqrt(2 * self._rng.standard_gamma(np.maximum(m - j, 0) / 2))
-        T *= (j < m)[:, None, :]  # fewer than d degrees of freedom: a trapezoid
-        return T
+        return bartlett(self.dof, self.mean.shape[-1], self._rng)
 
     def without(self, rows: Array) -> Emptied:
         return Emptied(self, ~rows)
