@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,14 @@ from .sgd import check_number, check_step
 class AccumulatorState(NamedTuple):
     x: Array
     v: Array  # (R,) for the norm form, (R, d) for the coordinate-wise one
+
+
+def check_floats(method: Any) -> None:
+    """One line if a parameter is a Fraction."""
+    for field in fields(method):
+        if isinstance(value := getattr(method, field.name), Fraction):
+            raise ValueError(f"{field.name} is {value}; adaptive methods take square roots, which Fractions have not: "
+                             "give a float")
 
 
 def scaled(g: Array, root: Array, eps: float = 0.0) -> Array:
@@ -46,6 +55,7 @@ class AdaGradNorm:
     v0: float = 1.0
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_number("v0", self.v0, 0)
 
@@ -71,6 +81,7 @@ class AdaGrad:
     eps: float = 0.0
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_number("v0", self.v0, 0)
         check_number("eps", self.eps, 0)
