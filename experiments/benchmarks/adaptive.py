@@ -3,9 +3,9 @@
 sum log(1 + x_i^2), d = 10, 400 replicates x 4000 steps under each of four noise laws, recording |grad F|^2.
 Prediction: all four within a minute; AdaGrad-Norm within 1.5 times SGD (one more dot product, one root, one division a
 step); a plain loop over replicates at least 30 times dearer a replicate-step; sizes from the exact test (Ahead) at most
-twice Fixed(1), because only then the law is computed. Found: 2 CPU s in all; 1.15 to 1.2 times SGD; the loop is 26 times
-dearer where a sample is d normals and only 16 to 19 times where it is one coin; Ahead 1.5 to 2.1 times Fixed(1). Process
-CPU time, one thread, interleaved rounds, medians of ratios made within one round.
+twice Fixed(1), because only then the law is computed. Found: 2 CPU s in all; 1.15 to 1.2 times SGD; the loop is 26
+times dearer where a sample is d normals, but only 16 to 19 times where it is one coin; Ahead 1.5 to 2.1 times Fixed(1).
+Process CPU time, one thread, interleaved rounds, medians of ratios made within one round.
 """
 
 from __future__ import annotations

@@ -28,14 +28,14 @@ def check_floats(method: Any) -> None:
 
 def scaled(g: Array, root: Array, eps: float = 0.0) -> Array:
     """g / (root + eps), and 0 where both are 0: a coordinate that never moved has no scale."""
-    if g.dtype == object:
-        raise ValueError("adaptive methods need square roots, which Fractions have not; give x0 as floats")
     size = root + eps
     return np.divide(g, size, out=np.zeros_like(g), where=size > 0)
 
 
 def start_accumulator(x: Array, v0: Any, coordinates: bool) -> Array:
     """v0 for each replicate, (R,), or for each of its coordinates, (R, d); v0 a number or (d,)."""
+    if x.dtype == object:
+        raise ValueError("adaptive methods take square roots, which Fractions have not: give x0 as floats")
     shape = x.shape if coordinates else x.shape[:1]
     try:
         return np.array(np.broadcast_to(np.asarray(v0, dtype=float), shape))

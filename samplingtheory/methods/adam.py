@@ -119,7 +119,7 @@ class AdamW:
         check_number("decay", self.decay, 0)
 
     def init(self, x: Array) -> AdamWState:
-        return AdamWState(x, np.zeros_like(x), np.zeros_like(x), np.zeros(len(x)))
+        return AdamWState(x, np.zeros_like(x), start_accumulator(x, 0.0, True), np.zeros(len(x)))
 
     def step(self, state: AdamWState, batch: Batch) -> AdamWState:
         g, k = batch.moments.mean, state.k + 1

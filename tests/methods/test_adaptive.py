@@ -194,7 +194,8 @@ def test_run_with_every_method():
     (lambda: st.AdamW(0.1, eps=-1.0), "eps is -1.0"), (lambda: st.Momentum(0.1, 1.5), "beta is 1.5"),
     (lambda: st.AdaGrad(0.1, [1.0, 2.0]).init(np.ones((2, 3))), "v0 has shape (2,)"),
     (lambda: st.AdaGradNorm(Fraction(1, 10)), "alpha is 1/10"), (lambda: st.Adam(0.1, Fraction(1, 2)), "beta1 is 1/2"),
-    (lambda: follow(st.AdaGradNorm(0.1), np.full((1, 1, 1), Fraction(1)), np.full((1, 1), Fraction(1))), "as floats"),
+    *((lambda method=method: method.init(np.full((1, 1), Fraction(1))), "x0 as floats")
+      for method in [*THEORY, st.AdamW(0.1)]),
     (lambda: st.AdamW(0.1, decay=-0.1), "decay is -0.1"), (lambda: st.RMSProp(0.1, eps="x"), "eps is x"),
 ])
 def test_bad_input_is_one_line(make, words):

@@ -4,7 +4,7 @@ METHODS = ["tests/methods/test_adaptive.py", "-k", "closed_form or one_step or d
 SEPARABLE = ["tests/problems/test_separable.py", "-k", "attained or pairs"]
 NOISE = ["tests/problems/test_noise.py", "-k", "consistent or law or gaussian or length"]
 BOUNDED = ["tests/problems/test_robust.py", "-k", "attained or closed"]
-BALL = ["tests/problems/test_ball.py", "-k", "attained or ends or longer"]
+BALL = ["tests/problems/test_ball.py", "-k", "attained or longer"]
 ADAMW = """        g, k = batch.moments.mean, state.k + 1
         m = self.beta1 * state.m + (1 - self.beta1) * g
         v = self.beta2 * state.v + (1 - self.beta2) * g * g
@@ -18,7 +18,8 @@ NORM_STEP = "return AccumulatorState(state.x - self.alpha * scaled(g, np.sqrt(v)
 METHODS_AND_PROBLEMS = {
     "AdaGrad-Norm without the newest gradient": (
         "methods/adagrad.py", NORM_STEP, NORM_STEP.replace("np.sqrt(v)", "np.sqrt(state.v)"), METHODS),
-    "epsilon inside the root": ("methods/adagrad.py", "size = root + eps", "size = np.sqrt(root * root + eps)", METHODS),
+    "epsilon inside the root": ("methods/adagrad.py", "size = root + eps", "size = np.sqrt(root * root + eps)",
+                                METHODS),
     "bias correction dropped": ("methods/adam.py", ADAMW, ADAMW.replace("1 - self.beta2 ** k", "1 + 0 * k"), METHODS),
     "bias correction of the first moment dropped": (
         "methods/adam.py", ADAMW, ADAMW.replace("1 - self.beta1 ** k", "1 + 0 * k"), METHODS),
