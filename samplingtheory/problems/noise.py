@@ -227,7 +227,8 @@ class ContinuousOracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
-        self.check_start = getattr(base, "check_start", lambda x0: None)
+        if hasattr(base, "check_start"):
+            self.check_start = base.check_start
 
     def law(self, x: Array) -> Uncorrelated:
         G = self.gradient(x)
