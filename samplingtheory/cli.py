@@ -1,11 +1,11 @@
-"""The command line: verify, list, show."""
+"""The command line: verify, list, show, experiment."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -151,9 +151,9 @@ class _Rows:
 
 @contextmanager
 def _bar(console: Console, total: int) -> Iterator[Any]:
-    """A function that prints a row; on a terminal, above a bar that it moves on."""
+    """A function that prints a row, if it gets one; on a terminal, above a bar that it moves on."""
     if not console.is_terminal:
-        yield lambda row: print(row.plain, flush=True)
+        yield lambda row=None: row is None or print(row.plain, flush=True)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
@@ -161,8 +161,9 @@ def _bar(console: Console, total: int) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def advance(row: Text) -> None:
-            progress.console.print(row, soft_wrap=True)
+        def advance(row: Text | None = None) -> None:
+            if row is not None:
+                progress.console.print(row, soft_wrap=True)
             progress.advance(task)
 
         yield advance
@@ -212,3 +213,54 @@ def _built(given: Case | Callable[[], Case]) -> tuple[str, str]:
     except Exception as error:
         return case_name(given), f"cannot be built: {error}"
     return case.name, repr(case.evidence)
+
+
+# ---------------------------------------------------------------- experiment
+
+
+@app.command()
+def experiment(
+    names: Annotated[list[str] | None, typer.Argument(
+        metavar="NAME", show_default=False,
+        help="Experiments (e01 is enough), all, or importable modules; none: list them with their questions.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer tasks: all of them in minutes.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes; by default one a usable core.")] = None,
+    backend: Annotated[str, typer.Option(help="loky: this machine; dask: a Dask cluster.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler; by default a local cluster.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the results that are there; else all anew.")] = False,
+    draw: Annotated[bool, typer.Option("--draw", help="Compute nothing: draw from the results.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results, figures and experiments.html.")] = Path(
+        "samplingtheory-out"),
+) -> int:
+    """Run experiments, draw their figures, and set them beside what the papers report.
+
+    Exit status: 0 all drawn, 1 one is not, 2 usage, 130 interrupted (finished tasks are kept: --resume).
+    """
+    from .experiment import Options, modules, run_experiments
+
+    if not names:
+        return _questions(modules.found())
+    chosen = modules.select(names)
+    jobs = _cores() if jobs is None else jobs
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def say(line: str) -> None:
+        console.print(line)
+
+    options = Options(quick, jobs, backend, scheduler, resume, draw, out)
+    try:
+        report = run_experiments(chosen, options, say, lambda total: _bar(console, total))
+    except KeyboardInterrupt:
+        return _complain("interrupted: finished tasks are kept; the same command with --resume goes on from there", 130)
+    for name, caption in report.captions.items():
+        console.print(f"{name}: {caption}")
+    console.print(f"\n{report.page}")
+    return 1 if report.failed else 0
+
+
+def _questions(found: Mapping[str, Any]) -> int:
+    width = max(map(len, found))
+    for name, one in found.items():
+        own = f" (python -m {one.module})" if one.missing else ""
+        print(f"{name:<{width}}  {one.question}{own}")
+    return 0
