@@ -1,6 +1,6 @@
 """The norm test from units: ranks or micro-batches of several samples each, of which only squared norms travel.
 
-Unit j holds the mean g_j of c_j samples and enters the reduced gradient gbar = sum w_j g_j with weight w_j, sum w_j = 1.
+Unit j holds the mean g_j of c_j samples and enters the reduced gradient gbar = sum w_j g_j, where sum w_j = 1.
 With A = sum w_j |g_j|^2, V = tr Sigma of one sample gradient and G its mean,
 
     E A = |G|^2 + V sum w_j/c_j         E |gbar|^2 = |G|^2 + V sum w_j^2/c_j

@@ -11,18 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from .taps import Tap
+from .taps import Tap, fsdp_modules
 
 PRIVATE = (ImportError, AttributeError, TypeError, ValueError, KeyError, IndexError)
-
-
-def fsdp_modules(model: nn.Module) -> list[Any]:
-    """The modules to which `fully_shard` was applied."""
-    try:
-        from torch.distributed.fsdp import FSDPModule
-    except ImportError:
-        return []
-    return [m for m in model.modules() if isinstance(m, FSDPModule)]
 
 
 def replicas(parameter: Any) -> int:
@@ -107,12 +98,3 @@ class ScatterTap(Tap):
         for module, comm in self.before:
             module.set_custom_reduce_scatter(comm)
         self.before.clear()
-
-
-def is_sharded(parameter: Any) -> bool:
-    from torch.distributed.tensor import DTensor
-
-    return isinstance(parameter, DTensor)
-
-
-__all__ = ["PRIVATE", "ScatterTap", "fsdp_modules", "is_sharded", "predivision", "replicas"]

@@ -18,10 +18,10 @@ from ..units import WEIGHTINGS, UnitStatistics
 from . import fsdp
 from .norms import share, squared_norm
 from .reduce import NonFiniteGradients, add_rows, size_and_rank
-from .taps import SLOTS, BucketTap, Tap, TensorTap
+from .taps import SLOTS, BucketTap, Tap, TensorTap, fsdp_modules, is_sharded
 
 UNITS = ("ranks", "micro")
-FINE, NO_GRADIENT, BAD_COUNTS, UNEVEN, TOO_MANY, MISALIGNED = range(6)
+FINE, NO_GRADIENT, BAD_COUNTS, UNEVEN, TOO_MANY, MISALIGNED, MISSED = range(7)
 ADVICE = {
     NO_GRADIENT: "no gradient was seen: run forward and backward (with the last micro-batch synchronised) first",
     BAD_COUNTS: "counts must be the sizes of this rank's micro-batches, whole and positive",
@@ -30,6 +30,8 @@ ADVICE = {
     TOO_MANY: f"more than {SLOTS} reductions since the last step: call measure() or reset() once a step",
     MISALIGNED: "some parameters had no gradient in some micro-batches, so micro-batches of different sizes cannot be "
                 "told apart: give them equal sizes, or use units='ranks' and reduce once a step",
+    MISSED: "some gradients passed by the tensor hooks (parameters used outside their FSDP module's forward); use "
+            "units='ranks'",
 }
 
 
@@ -56,10 +58,10 @@ class GradientMonitor:
         if not self.parameters:
             raise ValueError("no parameter of the model requires a gradient; there is nothing to measure")
         self.group, self.weighting = group, weighting
-        sharded, parallel = bool(fsdp.fsdp_modules(model)), hasattr(model, "register_comm_hook")
-        plain = not sharded and not parallel and group is None
-        self.ranks, self.rank = (1, 0) if plain else size_and_rank(group)
-        loose = [name for name, p in model.named_parameters() if p.requires_grad and not fsdp.is_sharded(p)]
+        sharded, parallel = bool(fsdp_modules(model)), hasattr(model, "register_comm_hook")
+        self.alone = not sharded and not parallel and group is None  # whatever other ranks there are
+        self.ranks, self.rank = (1, 0) if self.alone else size_and_rank(group)
+        loose = [name for name, p in model.named_parameters() if p.requires_grad and not is_sharded(p)]
         if sharded and loose:
             raise ValueError(f"parameter {loose[0]} is not sharded, so FSDP2 does not reduce its gradient; apply "
                              "fully_shard to the root module")
@@ -118,7 +120,8 @@ class GradientMonitor:
         rounds = self.tap.rounds
         state = self._state(sizes)
         sums = self._local(sizes, rounds) if state == FINE else [0.0] * 5
-        rows = add_rows([float(state), float(len(sizes)), float(rounds), *sums, self._signal()], self.group)
+        row = [float(state), float(len(sizes)), float(rounds), *sums, self._signal()]
+        rows = [row] if self.alone else add_rows(row, self.group)
         self.reset()
         self._agree(rows)
         return self._statistics([math.fsum(column) for column in zip(*(row[3:] for row in rows), strict=True)],
@@ -134,6 +137,8 @@ class GradientMonitor:
             return TOO_MANY
         if rounds > M or M % rounds or (self.tap.kind == "ddp" and rounds not in (1, M)):
             return UNEVEN
+        if self.tap.kind == "tensor" and len(self.tap.counts) != sum(p.grad is not None for p in self.parameters):
+            return MISSED
         return MISALIGNED if not self.tap.aligned and len(set(sizes)) > 1 and rounds > 1 else FINE
 
     def _last_only(self, rounds: int) -> bool:

@@ -63,26 +63,29 @@ class AdaptiveBatchSampler:
             start += plan.size
 
     def steps(self, loader: Iterable[Any]) -> Iterator[tuple[Plan, Iterator[Any]]]:
-        """(plan, this rank's micro-batches) of each optimiser step. Update the batch before asking for the next one."""
+        """(plan, this rank's micro-batches) of each optimiser step, all of which must be used.
+
+        Update the batch before asking for the next step.
+        """
         stream = iter(loader)
         while self.done < self.total:
             try:
                 first = next(stream)
             except StopIteration:
                 return
-            plan = self.ahead[0]
-            rest = _take(stream, plan.accumulate - 1)
-            yield plan, _chain(first, rest)
-            for _ in rest:
-                raise ValueError("a step was left before its last micro-batch; use them all, or stop the loop")
-            self.finish()
+            before = self.done
+            yield self.ahead[0], self._step(first, stream, self.ahead[0])
+            if self.done == before:
+                raise ValueError("a step was left before its last micro-batch; use them all")
 
-    def finish(self) -> None:
-        """The oldest step that was issued is over."""
-        self.done += self.ahead.pop(0).size
+    def _step(self, first: Any, stream: Iterator[Any], plan: Plan) -> Iterator[Any]:
+        yield first
+        for _ in range(plan.accumulate - 1):
+            yield next(stream)
+        self.done += self.ahead.pop(0).size  # the step is over: the state may be kept from here on
 
     def state_dict(self) -> dict[str, Any]:
-        """Take it between steps."""
+        """Take it after the last micro-batch of a step has been used and the batch was updated."""
         return {"done": self.done, "ahead": [[p.micro, p.accumulate, p.ranks] for p in self.ahead],
                 "length": self.length, "seed": self.seed, "replacement": self.replacement}
 
@@ -94,12 +97,3 @@ class AdaptiveBatchSampler:
         self.done = int(state["done"])
         self.ahead = [Plan(*map(int, p)) for p in state["ahead"]]
 
-
-def _take(stream: Iterator[Any], count: int) -> Iterator[Any]:
-    for _ in range(count):
-        yield next(stream)
-
-
-def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from rest

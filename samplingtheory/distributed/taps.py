@@ -19,6 +19,21 @@ from .norms import squared_norm
 SLOTS = 256  # reductions that may lie between two measurements
 
 
+def fsdp_modules(model: nn.Module) -> list[Any]:
+    """The modules to which `fully_shard` was applied."""
+    try:
+        from torch.distributed.fsdp import FSDPModule
+    except ImportError:
+        return []
+    return [m for m in model.modules() if isinstance(m, FSDPModule)]
+
+
+def is_sharded(parameter: Any) -> bool:
+    from torch.distributed.tensor import DTensor
+
+    return isinstance(parameter, DTensor)
+
+
 class Tap:
     """Squared norms by round; `counts` are the rounds that each piece has seen since the last reset."""
 
@@ -35,6 +50,9 @@ class Tap:
     def add(self, piece: Any, gradient: Tensor, factor: float = 1.0) -> None:
         k = self.counts.get(piece, 0)
         self.counts[piece] = k + 1
+        self.add_to(k, gradient, factor)
+
+    def add_to(self, k: int, gradient: Tensor, factor: float = 1.0) -> None:
         if self.enabled and k < SLOTS:
             norm = squared_norm(gradient)
             self.slots[k].add_(norm if factor == 1 else norm * factor)
@@ -72,8 +90,10 @@ class BucketTap(Tap):
         self.live, after = True, reduce or allreduce_hook
 
         def hook(state, bucket):  # DDP reads annotations, and refuses their text
-            if self.live:
-                self.add(bucket.index(), bucket.buffer())
+            if self.live:  # buckets come in order, but DDP forms new ones after its first reduction
+                k = self.counts.setdefault("reduction", 0)
+                self.add_to(k, bucket.buffer())
+                self.counts["reduction"] = k + bucket.is_last()
             return after(state, bucket)
 
         try:
@@ -100,15 +120,15 @@ class TensorTap(Tap):
         self.seen: dict[int, weakref.ref[Tensor]] = {}
         if unsharded:
             self.words = f"{self.words} (slower than the reduce-scatter)"
-            for module in model.modules():
+            for module in fsdp_modules(model):  # not every layer's own forward: attention reads its parts' weights
                 self.handles.append(module.register_forward_pre_hook(self._watch))
         else:
             for p in model.parameters():
                 self._hook(p)
 
     def _watch(self, module: nn.Module, inputs: Any) -> None:
-        for p in module.parameters(recurse=False):
-            if not hasattr(p, "placements"):  # a DTensor is a shard still, never differentiated itself
+        for p in module.parameters():
+            if not is_sharded(p):  # what is still a shard belongs to a module further in
                 self._hook(p)
 
     def _hook(self, p: Tensor) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ..units import UnitStatistics
 from .batch import Plan
-from .fsdp import fsdp_modules
 from .monitor import GradientMonitor
+from .taps import fsdp_modules
 
 Loss = Callable[[nn.Module, Any], tuple[Tensor, int]]  # (model, micro-batch) -> (mean loss, its size)
 
