@@ -43,7 +43,8 @@ class Setting:
     def words(self) -> str:
         name = {"ddp": "DDP", "fsdp": "FSDP2", "hsdp": "FSDP2 on a 2-d mesh", "hooks": "FSDP2",
                 "plain": "one process"}[self.wrap]
-        parts = [name, "tensor hooks" if self.units == "micro" else "", "" if self.wrap == "plain" else f"reduced at {'the end' if self.sync == 'last' else 'each'}",
+        when = "reduced once" if self.sync == "last" else "reduced after each micro-batch"
+        parts = [name, "tensor hooks" if self.units == "micro" else "", "" if self.wrap == "plain" else when,
                  "" if self.sizes == "even" else f"{self.sizes} sizes, {self.weighting} weights",
                  "" if self.scale == 1 else "scaled loss",
                  "" if self.compute is None and self.reduce is None else

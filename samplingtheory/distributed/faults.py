@@ -74,7 +74,8 @@ def _uneven_steps(device: torch.device) -> None:
 
 
 def _indivisible(device: torch.device) -> None:
-    AdaptiveBatch(4 * dist.get_world_size() + 1, eps=0.5, most=1000 * dist.get_world_size(), ranks=dist.get_world_size())
+    J = dist.get_world_size()
+    AdaptiveBatch(4 * J + 1, eps=0.5, most=1000 * J, ranks=J)
 
 
 def _alone(device: torch.device) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import UserError
 from . import MISSING
 
+FAULTS = ("kill", "nan", "differ", "frozen", "stall", "disagree", "share")
 PARTS = ("checks", "faults", "resume")
 BACKENDS = ("gloo", "nccl")
 
@@ -34,7 +35,7 @@ class Outcome:
         return 0 if self.rows and not self.errors and all(row["passed"] for row in self.rows) else 1
 
 
-def check_request(nproc: int, backend: str, device: str, timeout: float) -> None:
+def check_request(nproc: int, backend: str, device: str, timeout: float, fault: str = "") -> None:
     """UserError unless the ranks can be started here."""
     if find_spec("torch") is None:
         raise UserError(f"samplingtheory distributed {MISSING}")
@@ -42,6 +43,8 @@ def check_request(nproc: int, backend: str, device: str, timeout: float) -> None
         raise UserError(f"--nproc is {nproc}; world size 1 reduces nothing and proves nothing: give at least 2")
     if backend not in BACKENDS:
         raise UserError(f"--backend is {backend!r}; need one of {', '.join(BACKENDS)}")
+    if fault and fault not in FAULTS:
+        raise UserError(f"--fault is {fault!r}; need one of {', '.join(FAULTS)}")
     if not timeout > 0:
         raise UserError(f"--timeout is {timeout}; need a number of seconds above 0")
     if backend == "nccl" or device == "cuda":
@@ -57,10 +60,10 @@ def check_request(nproc: int, backend: str, device: str, timeout: float) -> None
 def launch(nproc: int, backend: str = "gloo", device: str = "cpu", timeout: float = 300.0,
            parts: Sequence[str] = PARTS, fault: str = "", **more: Any) -> Outcome:
     """Run `parts` on `nproc` ranks. A rank that dies ends the others; after `timeout` seconds all are ended."""
-    check_request(nproc, backend, device, timeout)
+    check_request(nproc, backend, device, timeout, fault)
     with tempfile.TemporaryDirectory(prefix="samplingtheory-") as folder:
         options = {"backend": backend, "device": device, "parts": list(parts), "fault": fault, "out": folder,
-                   "patience": min(20.0, timeout), "wrapper": "ddp", "steps": 6} | more
+                   "patience": min(15.0, timeout), "wrapper": "ddp", "steps": 6} | more
         log = Path(folder) / "log"
         code = _torchrun(nproc, options, log, timeout)
         return _collect(Path(folder), nproc, code, timeout, log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,13 @@ from .sampler import AdaptiveBatchSampler
 from .training import train_step
 
 SAMPLES = 200
-FAULTS = ("kill", "nan", "differ", "frozen", "stall", "disagree", "share")
 
 
 def train(kind: str, wrapper: str, steps: int, device: torch.device, path: Path | None = None, keep: int = 2,
           fault: str = "", at: int = 3) -> list[float]:
-    """Losses (mean over ranks) of steps 1, ..., `steps`; goes on from `path` if it exists, and keeps it every `keep` steps.
+    """Losses (mean over ranks) of steps 1, ..., `steps`; goes on from `path` if it exists, kept every `keep` steps.
 
-    fault is planted on the last rank in step `at`.
+    `fault` is planted on the last rank in step `at`.
     """
     J, rank = dist.get_world_size(), dist.get_rank()
     last = rank == J - 1
@@ -51,8 +51,8 @@ def train(kind: str, wrapper: str, steps: int, device: torch.device, path: Path 
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(data), batch_sampler=sampler)
     for plan, micro_batches in sampler.steps(loader):
         here = len(losses) + 1 == at and last
-        own, statistics = train_step(wrapped, optimizer, micro_batches,
-                                     lambda m, b, here=here: _loss(m, b[0], fault if here else ""), plan, monitor)
+        loss = partial(_loss, fault=fault if here else "")
+        own, statistics = train_step(wrapped, optimizer, micro_batches, loss, plan, monitor)
         batch.update(statistics)
         total = torch.tensor(own, dtype=torch.float64, device=device)
         dist.all_reduce(total)
@@ -64,8 +64,8 @@ def train(kind: str, wrapper: str, steps: int, device: torch.device, path: Path 
     return losses
 
 
-def _loss(model: Any, data: torch.Tensor, fault: str) -> tuple[torch.Tensor, int]:
-    value, size = ref.loss(model, data)
+def _loss(model: Any, micro_batch: list[torch.Tensor], fault: str) -> tuple[torch.Tensor, int]:
+    value, size = ref.loss(model, micro_batch[0])
     if fault == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "stall":

@@ -1,4 +1,4 @@
-"""One rank of `samplingtheory distributed`, started by torchrun: python -m samplingtheory.distributed.worker OPTIONS."""
+"""One rank of `samplingtheory distributed`, started by torchrun -m samplingtheory.distributed.worker OPTIONS."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _work(options: dict[str, Any], device: torch.device) -> Iterator[dict[str, A
     fault, path = options["fault"], options.get("checkpoint")
     if fault == "disagree" and dist.get_rank() == dist.get_world_size() - 1:
         spoil = reference.samples
-        reference.samples = lambda *args, **more: spoil(*args, **more).flip(0)  # type: ignore[assignment]
+        reference.samples = lambda *args, **more: spoil(*args, **more).flip(0)
     if "checks" in options["parts"]:
         yield from checks.run(device)
     if "faults" in options["parts"]:
@@ -78,7 +78,8 @@ def _work(options: dict[str, Any], device: torch.device) -> Iterator[dict[str, A
         for wrapper in ("ddp", "fsdp"):
             yield _resume(wrapper, device, Path(options["out"]) / f"{wrapper}.npz")
     if "train" in options["parts"]:
-        losses = runs.train("transformer", options["wrapper"], options["steps"], device, path and Path(path), fault=fault)
+        losses = runs.train("transformer", options["wrapper"], options["steps"], device,
+                            Path(path) if path else None, fault=fault)
         yield {"check": "training", "losses": losses, "passed": True}
 
 
@@ -88,8 +89,9 @@ def _resume(wrapper: str, device: torch.device, path: Path, steps: int = 6) -> d
     runs.train("mlp", wrapper, 4, device, path)
     resumed = runs.train("mlp", wrapper, steps, device, path)
     error = max(abs(a - b) for a, b in zip(whole, resumed, strict=True))
-    return {"check": f"stopped and resumed, {'DDP' if wrapper == 'ddp' else 'FSDP2'}", "model": "mlp", "dtype": "float64",
-            "units": dist.get_world_size(), "scope": "ranks", "error": error, "limit": 1e-12, "passed": error <= 1e-12}
+    words = f"stopped and resumed, {'DDP' if wrapper == 'ddp' else 'FSDP2'}"
+    return {"check": words, "model": "mlp", "dtype": "float64", "units": dist.get_world_size(), "scope": "ranks",
+            "error": error, "limit": 1e-12, "passed": error <= 1e-12}
 
 
 if __name__ == "__main__":
