@@ -20,6 +20,7 @@ from ..evidence.base import CERTIFICATE, MC
 from .engine import EXAMPLES, Check, Deferred, Report, deferred, need, run_checks
 
 REACHED = {CERTIFICATE: 0.99, MC: 0.5}  # what counts as reaching a bound; exact evidence: 1 - 1e-6
+EDGE = 1e-6  # margins are relative to 1; up to here a hypothesis is met with equality
 ENLARGED = 1.5  # a claim that holds with its measured side this much beyond its own sharpness cannot fail
 
 
@@ -80,6 +81,15 @@ def controlled(t: Theorem, _: None) -> None:
         need(not bare, f"no case breaks the hypothesis {', '.join(map(repr, bare))}: nothing shows that it is needed")
 
 
+def edges(t: Theorem, _: None) -> None:
+    """A hypothesis that is never met with equality may say less than the theorem needs."""
+    if t.claim.expected == "fails":
+        return
+    held = t.cases("tight", "generic", "real")
+    far = {name: least for name in t.claim.hypotheses if (least := min(c.margins[name] for c in held)) > EDGE}
+    need(not far, "no case stands at the edge of " + ", ".join(f"{n!r} (least margin {m:.3g})" for n, m in far.items()))
+
+
 def separate(t: Theorem, _: None) -> None:
     for c in t.cases("broken"):
         need(not c.words.startswith("inconclusive (hypothesis"),
@@ -137,6 +147,7 @@ THEOREM_CHECKS: tuple[Check, ...] = (
            as_claimed),
     _check("tight-reaches-bound", "tight cases reach the bound, or it is said why there is none", reaches),
     _check("every-hypothesis-broken", "each hypothesis has a case that violates it", controlled),
+    _check("edge-of-hypotheses", "each hypothesis is met with equality by a case that holds", edges),
     _check("broken-violate-one", "broken cases violate the hypothesis they name, and no other", separate),
     _check("broken-fail", "the bound fails in every broken case", broken_fail),
     _check("falsifiable", "a larger measured side is refuted", falsifiable, _class),

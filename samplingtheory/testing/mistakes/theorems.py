@@ -44,7 +44,7 @@ def claim(factor: Callable[[Symbols], float] = lambda s: 1 - s.mu * s.alpha, **c
         statement=r"\mathbb{E}[F(x_+)-F^*]\le(1-\mu\alpha)(F(x)-F^*)",
         quantity=Quantity(("gap",), lambda s, now, then: (then.gap, factor(s) * now.gap)),
         hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "step": SHORT_STEP, "test": TEST},
-        tight=(case("unit quadratic, noise at the bound"),),
+        tight=(case("unit quadratic, noise at the bound"), case("curvature 1/2", (0.5, 0.5))),
         generic=(case("stretched", (0.5, 1.0)), case("half the noise", eps2=0.5)),
         broken={"smooth": (case("told L/2", L=0.5, mu=0.5),), "strongly convex": (case("told 2 mu", (
             0.25, 0.25), L=0.5, mu=0.5),), "step": (case("step 2.4/(LM)", used=1.2),),
@@ -69,7 +69,7 @@ def theorem_mutants() -> list[Mutant]:
         mutant("factor 1 - mu/L (step of gradient descent)", claim(lambda s: 1 - 0.9 * s.mu / s.L)),
         mutant("factor squared", claim(lambda s: (1 - s.mu * s.alpha) ** 2)),
         mutant("L for mu", claim(lambda s: 1 - s.L * s.alpha)),
-        mutant("mu^2 for mu, on mu = 1 only", claim(lambda s: 1 - s.mu**0.5 * s.alpha)),
+        mutant("root of mu for mu", claim(lambda s: 1 - s.mu**0.5 * s.alpha)),
         mutant("step condition 2/(LM)", claim(hypotheses={**sound.hypotheses, "step": replace(
             SHORT_STEP, margin=lambda c, seen: 2 / (c.symbols.L * c.symbols.growth) / c.method.alpha - 1)})),
         mutant("growth 1 + 2 eps^2 accepted", claim(hypotheses={**sound.hypotheses, "test": replace(
