@@ -39,7 +39,7 @@ class View:
         """Fresh batches of n[r] samples; given a batch, each of its rows extended to n[row]."""
         if batch is None:
             return self.problem.draw(self.state.x, n, self.rng)
-        if batch.counts is None:
+        if batch.counts is None and not hasattr(batch.moments, "without"):
             raise ValueError(f"{type(self.problem).__name__} cannot extend a batch; use a finite sum with a table of "
                              "components, or a sizing that draws once")
         return self.problem.draw(self.state.x, n, self.rng, batch=batch)  # type: ignore[call-arg]
