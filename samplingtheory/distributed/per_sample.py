@@ -245,7 +245,7 @@ def sample_weight(loss: Loss, outputs: Any, targets: Tensor, value: Tensor) -> f
                 return r
     if not torch.isfinite(each).all():
         raise ValueError(f"the loss of {int((~torch.isfinite(each)).sum())} of {len(each)} samples is NaN or infinite")
-    raise ValueError(f"the loss of the batch is {float(value):.6g}, neither the mean {float(each.mean()):.6g} nor the sum "
+    raise ValueError(f"the loss of the batch is {float(value.detach()):.6g}, neither the mean {float(each.mean()):.6g} nor the sum "
                      f"{float(each.sum()):.6g} of its samples' losses: per-sample gradients need reduction='mean' or 'sum' "
                      "over samples of equal weight (no ignored targets of unequal number, no class weights)")
 
