@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import adadagrad2024, bollapragada2018, byrd2012, espath2021, gap2026, lau2024, worst_cases, xie2020
+from . import adadagrad2024, bollapragada2018, byrd2012, espath2021, lau2024, worst_cases, xie2020
 from .base import Claim
 
 catalogue: tuple[Claim, ...] = (
@@ -12,6 +12,5 @@ catalogue: tuple[Claim, ...] = (
     *xie2020.CLAIMS,
     *adadagrad2024.CLAIMS,
     *lau2024.CLAIMS,
-    *gap2026.CLAIMS,
     *worst_cases.CLAIMS,
 )
