@@ -62,6 +62,14 @@ def digits(subset: int | None = None) -> Labelled:
     return _evenly(A, np.where(target % 2 == 0, 1.0, -1.0), subset)
 
 
+def diabetes() -> Labelled:
+    """Diabetes progression (N = 442, d = 10): columns and y standardised; a regression."""
+    from sklearn.datasets import load_diabetes
+
+    A, target = load_diabetes(return_X_y=True)
+    return standardise(A), standardise(target[:, None])[:, 0]
+
+
 def libsvm(path: str | os.PathLike[str], even_or_odd: bool = False) -> Labelled:
     """A two-class file in LIBSVM format (also .gz, .bz2) as a dense A; the larger label becomes +1.
 
@@ -157,11 +165,19 @@ def synthetic_classification(N: int, d: int, rng: Seedable = 0) -> Labelled:
     return A, np.where(rng.random(N) < chance, 1.0, -1.0)
 
 
-def synthetic_regression(N: int, d: int, rng: Seedable = 0, noise: float = 1.0) -> Labelled:
-    """a_i ~ N(0, I), y_i = a_i'w + noise N(0, 1), w of length 1 in a uniform direction."""
+def synthetic_regression(N: int, d: int, rng: Seedable = 0, noise: float = 1.0, outliers: float = 0.0) -> Labelled:
+    """a_i ~ N(0, I), y_i = a_i'w + noise N(0, 1), w of length 1 in a uniform direction.
+
+    `outliers` is the share of samples whose y_i is N(0, 100) instead.
+    """
     _shape(N, d)
     if not (noise >= 0 and np.isfinite(noise)):
         raise ValueError(f"noise is {noise}; give a finite standard deviation, at least 0")
+    if not 0 <= outliers < 1:
+        raise ValueError(f"outliers is {outliers}; give a share, at least 0 and below 1")
     rng = generator(rng)
     A, w = rng.standard_normal((N, d)), rng.standard_normal(d)
-    return A, A @ (w / np.linalg.norm(w)) + noise * rng.standard_normal(N)
+    y = A @ (w / np.linalg.norm(w)) + noise * rng.standard_normal(N)
+    bad = slice(0, round(outliers * N))  # rows are exchangeable
+    y[bad] = 10 * rng.standard_normal(len(y[bad]))
+    return A, y
