@@ -1,17 +1,21 @@
 """Do the norm test and the inner product and orthogonality tests with eps^2 = theta^2 + nu^2 make the same progress?
 
 Question. Espath, Krumscheid, Tempone and Vilanova (2021) show that the tests give the same rate when
-eps^2 = theta^2 + nu^2, and that the split of eps^2 decides what the second costs. Is that what runs show, on their first
-example and on a second problem (ours)?
+eps^2 = theta^2 + nu^2, and that the split of eps^2 decides what the second costs. Is that what runs show, on their
+first example and on a second problem (ours)?
 
 Prediction. At equal iterations the mean gaps agree within their bands and lie below the bound; the inner product and
 orthogonality tests never ask for fewer samples in the mean; the split that follows the state (theta^2 in proportion to
 the variance along the gradient) removes the difference.
 
+Found. At eps = 0.9 the mean gaps coincide from the tenth step on; at eps = 0.5 the norm test's mean is heavy-tailed
+(its 95 % band spans a factor of 4) and the two tests, with nearly twice the samples, lie below it. The split that
+follows the state asks for exactly the sizes of the norm test.
+
 Exact tests (`Ahead`): the law of the gradient is known in closed form. First example: f = x'H(t)x/2 - 1'x,
 H(t) = (1 - t) I + t A, kappa = 100, t uniform on (0, 1), from (2, 5), step 2/((L + mu)(1 + eps^2)), true covariance.
-Second problem (ours): the stochastic Rosenbrock function that the authors' group uses elsewhere, from (-1.5, 2.5); it has no
-global L, so the step is 1/(L_0 (1 + eps^2)) with L_0 the curvature at the start, and no bound is drawn.
+Second problem (ours): the stochastic Rosenbrock function that the authors' group uses elsewhere, from (-1.5, 2.5); it
+has no global L, so the step is 1/(L_0 (1 + eps^2)) with L_0 the curvature at the start, and no bound is drawn.
 """
 
 from __future__ import annotations
@@ -26,7 +30,8 @@ from samplingtheory.problems.nonconvex import RandomHessian, StochasticRosenbroc
 
 PAPER = (
     "Seen in the companion code: example 1 with these parameters, eps in {0.5, 0.9}, theta = eps/2, "
-    "nu = sqrt(eps^2 - theta^2), 20 iterations, 10^4 repetitions, 95 % bootstrap bands of the means; figures of the mean "
+    "nu = sqrt(eps^2 - theta^2), 20 iterations, 10^4 repetitions, 95 % bootstrap bands of the means; figures of the "
+    "mean "
     "gap and of the mean batch size by iteration, and of the gap against the cumulative batch. The code keeps the "
     "covariance constant; here it is the true one. The second problem of the paper was not at hand."
 )
@@ -118,16 +123,19 @@ def _figure(rows: list[list[dict[str, Any]]]) -> Any:
     figure, axes = plt.subplots(len(rows), 3, figsize=(11, 3.1 * len(rows)), squeeze=False)
     for line, curves in zip(axes, rows, strict=True):
         for colour, style, c in zip(PALETTE, ("-", "--", ":"), curves, strict=False):
-            bands(line[0], c["k"], c["gap_low"], c["gap"], c["gap_high"], color=colour, label=c["rule"], linestyle=style)
+            bands(line[0], c["k"], c["gap_low"], c["gap"], c["gap_high"], color=colour, label=c["rule"],
+                  linestyle=style)
             bands(line[1], c["k"], c["n_low"], c["n"], c["n_high"], color=colour, linestyle=style)
             bands(line[2], c["samples"], c["gap_low"], c["gap"], c["gap_high"], color=colour, linestyle=style)
         c = curves[0]
         if c["rate"] is not None:
             bound = c["L"] / 2 * c["start2"] * np.power(c["rate"], c["k"])
-            line[0].plot(c["k"], bound, color="#555", linestyle=(0, (6, 3)), label="bound: L/2 times the distance bound")
+            line[0].plot(c["k"], bound, color="#555", linestyle=(0, (6, 3)),
+                         label="bound: L/2 times the distance bound")
         line[0].set(yscale="log", xlabel="iteration k", ylabel=f"mean gap, eps = {c['eps']:g}")
         line[1].set(yscale="log", xlabel="iteration k", ylabel="mean batch size")
-        line[2].set(xscale="log", yscale="log", xlabel="mean sampled gradients so far", ylabel="mean gap")
+        scale = "linear" if c["samples"][-1] < 1e3 else "log"
+        line[2].set(xscale=scale, yscale="log", xlabel="mean sampled gradients so far", ylabel="mean gap")
     axes[0, 0].legend(loc="best", fontsize=7)
     return figure
 
@@ -142,7 +150,8 @@ def caption(shaped: dict[str, Any]) -> str:
         norm, split, best = _of(shaped, problem, eps)
         parts.append(f"{problem}, eps = {eps:g}: {norm['samples'][-1]:.1f} samples with the norm test, "
                      f"{split['samples'][-1]:.1f} with the two tests, {best['samples'][-1]:.1f} with the optimal split")
-    return ("Mean over runs with 95 % bootstrap bands. Sampled gradients by the last iteration: " + "; ".join(parts) + ".")
+    return ("Mean over runs with 95 % bootstrap bands. Sampled gradients by the last iteration: "
+            + "; ".join(parts) + ".")
 
 
 def compare(shaped: dict[str, Any]) -> str:
@@ -151,7 +160,9 @@ def compare(shaped: dict[str, Any]) -> str:
         c = _of(shaped, "first example", eps)
         ratios.append(max(max(d / (c[0]["start2"] * c[0]["rate"] ** k) for d, k in zip(r["dist2"], r["k"], strict=True))
                           for r in c))
-    return (f"Agrees: the gap curves coincide and the two tests cost more samples; mean squared distance over its bound is "
+    return (f"Agrees: the two tests cost more samples, and at eps = 0.9 the gap curves coincide (at eps = 0.5 only "
+            f"the bound is "
+            f"common: the mean of the norm test is heavy-tailed). The mean squared over its bound is "
             f"at most {max(ratios):.3f}. Ours: the true covariance, the optimal split, and the second problem.")
 
 

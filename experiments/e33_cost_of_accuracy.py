@@ -1,21 +1,21 @@
 """How many sampled gradients does accuracy delta cost, and with which exponent?
 
-Question. The theory of adaptive sampling on strongly convex problems promises O(1/delta) sampled gradients in all until the
-expected gap is delta, the rate of the best stochastic method. Which exponent is measured, for exact and practical tests,
-and what constant do they pay against geometric sizes?
+Question. The theory of adaptive sampling on strongly convex problems promises O(1/delta) sampled gradients in all until
+the expected gap is delta, the rate of the best stochastic method. Which exponent is measured, for exact and practical
+tests, and what constant do they pay against geometric sizes?
 
 Prediction. Samples drawn with replacement (no finite data to exhaust): exponent -1 for every rule whose batches grow in
-proportion to 1/gap: exact and practical norm test, augmented test, geometric sizes with a factor below the inverse rate. A
-fixed batch with a constant step stalls at its noise floor and has no exponent. The constant differs between the rules by
-less than 10 on the well-conditioned problem, and geometric sizes, tuned, win on the ill-conditioned one.
+proportion to 1/gap: exact and practical norm test, augmented test, geometric sizes with a factor below the inverse
+rate. A fixed batch with a constant step stalls at its noise floor and has no exponent. The constant differs between the
+rules by less than 10 on the well-conditioned problem, and geometric sizes, tuned, win on the ill-conditioned one.
 
-Found (full run). Every adaptive rule has exponent -1 within 0.2, with one exception: the practical norm test with eps = 0.9
-on the well-conditioned quadratic, whose mean gap falls far more slowly. There eps^4 > 1/2, the range in which the test that looks
-at its own batch does not contract in the mean at this step; eps^2/(1 + eps^2) in its place restores -1. Norm tests pay
-one to two orders of magnitude against geometric sizes whose factor was set from the known rate.
+Found (quick run). Every adaptive rule has exponent -1 within 0.2, with one exception: the practical norm test with eps
+= 0.9 on the well-conditioned quadratic, whose mean gap falls far more slowly. There eps^4 > 1/2, the range in which the
+test that looks at its own batch does not contract in the mean at this step; eps^2/(1 + eps^2) in its place restores -1.
+Norm tests pay one to two orders of magnitude against geometric sizes whose factor was set from the known rate.
 
-Problems: quadratics with Gaussian noise, d = 20, condition number 4 and 100, and ridge-logistic regression (ridge 0.05) on
-scikit-learn's breast cancer data, drawn with replacement. Step 1/(L (1 + eps^2)), eps = 0.9, in every run.
+Problems: quadratics with Gaussian noise, d = 20, condition number 4 and 100, and ridge-logistic regression (ridge 0.05)
+on scikit-learn's breast cancer data, drawn with replacement. Step 1/(L (1 + eps^2)), eps = 0.9, in every run.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from samplingtheory.problems.quadratic import GaussianQuadratic
 from samplingtheory.problems.regression import LogisticRegression
 
 PAPER = (
-    "Byrd, Chin, Nocedal, Wu (2012) and Bollapragada, Byrd, Nocedal (2018) state that the total number of sampled gradients "
+    "Byrd, Chin, Nocedal, Wu (2012) and Bollapragada, Byrd, Nocedal (2018) state that the total number of sampled "
+    "gradients "
     "for accuracy delta is O(1/delta) when batches grow geometrically (recalled). No figure."
 )
 DATA = ("breast_cancer",)
@@ -139,7 +140,8 @@ def compare(shaped: dict[str, Any]) -> str:
     costs = []
     for name in PROBLEMS:
         by = {c["rule"]: c["constant"] for c in shaped["curves"] if c["problem"] == name}
-        costs.append(f"{name}: exact norm test {by['exact norm test'] / by['geometric sizes']:.2g} times the samples x gap of "
+        costs.append(f"{name}: exact norm test {by['exact norm test'] / by['geometric sizes']:.2g} times the samples "
+                     f"x gap of "
                      "geometric sizes")
     return "Agrees with O(1/delta). " + "; ".join(costs) + "."
 
