@@ -25,6 +25,7 @@ from .problems.prefixes import Prefixes
 
 CAP = 1e15
 CHUNK = 2**20  # numbers in a temporary table of gradients
+CACHED = 2**17  # the same, where several passes are made over it
 
 
 class View(Protocol):
@@ -290,11 +291,35 @@ class SameBatch:
                 return self.enumerated(start, view), None
             if self.on_fail == "extend" and isinstance(view.rng, Generator) and self._listed(view.problem):
                 return self._by_prefixes(start, view, cap), None
+        if self.average is None and isinstance(view.rng, Generator):
+            return self._failed_only(start, view, cap), None
         return self._one_by_one(state, view, start, cap)
 
-    def _one_by_one(self, state: Sizes, view: View, start: Array, cap: float) -> tuple[Batch, Past | None]:
+    def _failed_only(self, start: Array, view: View, cap: float) -> Batch:
+        """Draw, test, and draw more only where the test failed, as far as batches say what they hold."""
+        batch, rows, corrected = view.draw(start), np.arange(len(start)), 0
+        counts: Any = None
+        n, drawn = start.astype(float), start.astype(float)
+        while corrected < self.corrections:
+            asked = whole(self.criterion(view.at(rows).seen(batch)), 1, cap)
+            failed = (asked > n[rows]) & (n[rows] < cap)
+            if not failed.any():
+                break
+            if batch.counts is None:  # a continuous law: its batches are joined whole
+                return self._one_by_one(Sizes(start), view, start, cap, batch)[0]
+            if counts is None:
+                counts = np.array(batch.held)
+            rows, asked = rows[failed], asked[failed]
+            n[rows] = _larger(n[rows], asked, self.grow, cap)
+            kept = counts[rows] if self.on_fail == "extend" else np.zeros_like(counts[rows])
+            batch = view.at(rows).draw(n[rows], Batch(None, drawn[rows], counts=kept))
+            counts[rows], drawn[rows], corrected = batch.held, batch.drawn, corrected + 1
+        return batch if counts is None else view.draw(n, Batch(None, drawn, counts=counts))
+
+    def _one_by_one(self, state: Sizes, view: View, start: Array, cap: float,
+                    first: Batch | None = None) -> tuple[Batch, Past | None]:
         """Draw, test, draw more: any law, any criterion."""
-        batch, corrected, past = view.draw(start), 0, None
+        batch, corrected, past = first or view.draw(start), 0, None
         while True:
             n, m = np.asarray(batch.moments.n), view.seen(batch)
             if self.average:
@@ -350,7 +375,7 @@ class SameBatch:
         """One random order a replicate; the test of all its prefixes at once decides where it stops."""
         R, N = len(start), int(view.problem.population)
         size, ranks = np.empty(R), np.empty((R, N), dtype=np.int64)
-        rows = max(1, CHUNK // (N * view.problem.dim))
+        rows = max(1, CACHED // (N * view.problem.dim))
         for i in range(0, R, rows):
             part = slice(i, min(i + rows, R))
             order = view.rng.random((len(range(R)[part]), N)).argsort(axis=1)

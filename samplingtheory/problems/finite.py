@@ -130,11 +130,15 @@ def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, 
         counts = draw_atoms(n, probabilities, rng)
     else:
         counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
-    def blocks(B: int) -> Array:
+    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
+                 counts=counts, blocks=_blocks(atoms, counts, rng))
+
+
+def _blocks(atoms: Array, counts: Array, rng: np.random.Generator) -> Callable[[int], Array]:
+    def means(B: int) -> Array:
         parts = block_counts(counts, B, rng)
         return parts @ atoms / parts.sum(-1, keepdims=True)
-    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
-                 counts=counts, blocks=blocks)
+    return means
 
 
 def block_counts(counts: Array, B: int, rng: np.random.Generator) -> Array:
@@ -168,7 +172,8 @@ def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng:
     counts = held[row] + added
     m = counted(atoms if parent is None else atoms[parent], counts, n[row], population)
     drawn = np.asarray(batch.drawn)[row] + np.maximum(more, 0)[row]
-    return Batch(m, drawn, parent, weight, value(parent, counts) if value else None, counts)
+    blocks = None if isinstance(rng, Every) else _blocks(m.atoms, counts, rng)
+    return Batch(m, drawn, parent, weight, value(parent, counts) if value else None, counts, blocks)
 
 
 def added_counts(held: Array, more: Array, rng: np.random.Generator, probabilities: Array | None = None) -> Array:

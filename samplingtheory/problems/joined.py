@@ -41,10 +41,10 @@ class Joined:
         return dot(self.direction, self.direction)
 
     @cached_property
-    def squares(self) -> Array:
+    def sum_total(self) -> Array:
         """Sum of |g_i - mean|^2, (R,)."""
-        grown = np.where(self._more > 0, self._fresh.squares + self._between * dot(self._gap, self._gap), 0)
-        return self._first.squares + grown
+        grown = np.where(self._more > 0, self._fresh.sum_total + self._between * dot(self._gap, self._gap), 0)
+        return self._first.sum_total + grown
 
     @cached_property
     def matrix(self) -> Array:
@@ -56,7 +56,7 @@ class Joined:
 
     @property
     def total(self) -> Array:
-        return self._over_dof(self.squares)
+        return self._over_dof(self.sum_total)
 
     @property
     def along(self) -> Array:
@@ -76,8 +76,8 @@ class Emptied:
         self.n, self.mean = first.n * keep, first.mean
 
     @property
-    def squares(self) -> Array:
-        return self._first.squares * self._keep
+    def sum_total(self) -> Array:
+        return self._first.sum_total * self._keep
 
     @property
     def matrix(self) -> Array:

@@ -50,8 +50,13 @@ class Prefixes:
     @cached_property
     def along(self) -> Array:
         """Along the mean of each prefix: all inner products <y_i, mean_j>, of which i <= j count."""
-        p = self._y @ self.mean.swapaxes(-1, -2)
-        squares = np.triu(p * p).sum(axis=1)
+        upper = np.triu(np.ones((self._y.shape[1],) * 2))
+        squares, p = np.empty(self.signal.shape), np.empty(upper.shape)
+        for r, (y, mean) in enumerate(zip(self._y, self.mean, strict=True)):  # one at a time: (W, W) stays in cache
+            np.matmul(y, mean.T, out=p)
+            p *= p
+            p *= upper
+            squares[r] = p.sum(axis=0)
         length = np.where(self.signal > 0, self.signal, 1.0)
         known = self._spread(squares / length, dot(self._sums, self.mean) / np.sqrt(length))
         return np.where(self.signal > 0, known, self.total)

@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from samplingtheory.problems.data import (
     breast_cancer,
+    diabetes,
     digits,
     libsvm,
     standardise,
@@ -26,6 +27,21 @@ def test_bundled_data(load, shape, positive):
     np.testing.assert_allclose(A.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose((A * A).mean(0), 1, rtol=1e-12)
     assert A.flags.c_contiguous
+
+
+def test_diabetes():
+    A, y = diabetes()
+    assert A.shape == (442, 10) and y.shape == (442,) and len(np.unique(y)) > 100
+    np.testing.assert_allclose(np.append((A * A).mean(0), (y * y).mean()), 1, rtol=1e-12)
+    np.testing.assert_allclose(np.append(A.mean(0), y.mean()), 0, atol=1e-12)
+
+
+def test_outliers():
+    """A share of the labels is replaced, the rest and the rows stay as they are."""
+    (A, y), (B, z) = (synthetic_regression(200, 3, 7, 0.5, share) for share in (0.0, 0.1))
+    assert (A == B).all() and (y != z).sum() == 20 and np.abs(z[y != z]).max() > 8
+    with pytest.raises(ValueError, match="outliers is 1"):
+        synthetic_regression(9, 3, 7, outliers=1.0)
 
 
 def test_certified_constants_of_the_bundled_data():
