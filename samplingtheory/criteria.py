@@ -226,6 +226,49 @@ class Debiased:
         return self.criterion(debiased(m))
 
 
+@dataclass(frozen=True)
+class _Known:
+    """Moments whose spread is replaced by a bound that is known beforehand."""
+
+    base: Moments
+    total: Array
+    along: Array
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
+
+
+@dataclass(frozen=True)
+class KnownVariance:
+    """A practical test that does not estimate the spread: tr Cov <= total (and its part along g <= `along`) is known.
+
+    With `Behind` it is the lagged rule of the theorems: n_{k+1} >= total / (theta^2 |g_k|^2). Without `along` all of
+    the variance may lie along the direction. A batch of one sample is enough: nothing is estimated.
+    """
+
+    criterion: Criterion
+    total: Any
+    along: Any = None
+
+    def __post_init__(self) -> None:
+        _positive("total", self.total)
+        if self.along is not None and not 0 <= self.along <= self.total:
+            raise ValueError(f"along is {self.along}; it is a part of total = {self.total}")
+
+    def __call__(self, m: Moments) -> Array:
+        signal = np.asarray(m.signal)
+        known = [exact(self.total if v is None else v, signal) for v in (self.total, self.along)]
+        total, along = (np.full(signal.shape, v, dtype=signal.dtype) for v in known)
+        return self.criterion(_Known(m, total, along))
+
+
+def needs_spread(criterion: Any) -> bool:
+    """Whether a test estimates a variance, which takes two samples: not if `KnownVariance` is anywhere inside."""
+    while criterion is not None and not isinstance(criterion, KnownVariance):
+        criterion = getattr(criterion, "criterion", None)
+    return criterion is None
+
+
 ENUMERABLE = 20  # largest N whose subsets are listed
 STEPS = ("expected", "realised", "mapping")
 

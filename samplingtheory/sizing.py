@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.random import Generator
 
-from .criteria import Criterion, whole
+from .criteria import Criterion, needs_spread, whole
 from .moments import Array, Moments, dot
 from .problems.base import EVERY, Batch, Every, Problem, follow, take
 from .problems.finite import counted
@@ -44,8 +44,8 @@ class View(Protocol):
 
 
 
-def _check_start(start: float) -> None:
-    if start < 2:
+def _check_start(start: float, criterion: Any = None) -> None:
+    if start < 2 and needs_spread(criterion):
         raise ValueError(f"start is {start}: a test needs the spread of at least 2 samples; need start >= 2")
 
 
@@ -146,7 +146,8 @@ class Behind:
     """This batch sizes the next one: n_{k+1} = criterion(batch k), never smaller if `monotone`.
 
     Conditionally unbiased, but the variance condition of the theorems is not enforced at x_{k+1}; what holds instead
-    is in docs/gap.md. least: minimum batch; grow: a size is at most the last one times grow, rounded up.
+    is in docs/gap.md. least: minimum batch; grow: a size is at most the last one times grow, rounded up. integer=False
+    keeps real n (least > 0 then) where the law allows it.
     """
 
     criterion: Criterion
@@ -156,11 +157,15 @@ class Behind:
     cap: float = CAP
     grow: float | None = None
     average: Averaged | None = None
+    integer: bool = True
 
     def __post_init__(self) -> None:
-        _check_sizes(self.least, self.cap)
-        _check_sizes(self.start, self.cap)
-        _check_start(min(self.start, self.least))
+        if self.integer:
+            _check_sizes(self.least, self.cap)
+            _check_sizes(self.start, self.cap)
+        elif not 0 < min(self.least, self.start) < math.inf:
+            raise ValueError(f"start = {self.start}, least = {self.least}; real sizes are above 0")
+        _check_start(min(self.start, self.least), self.criterion)
         _check_growth(self.grow)
 
     def init(self, R: int) -> Sizes:
@@ -173,11 +178,58 @@ class Behind:
         if self.average:
             past = self.average.with_(_past(state), batch)
             m = self.average.seen(past, batch, view, self.criterion)
-        asked = whole(self.criterion(m), self.least, cap)
+        asked = self._whole(self.criterion(m), cap)
         if self.grow is not None:
-            asked = np.minimum(asked, np.ceil(self.grow * n))
+            asked = np.minimum(asked, np.ceil(self.grow * n) if self.integer else self.grow * n)
         asked = np.maximum(n, asked) if self.monotone else np.maximum(asked, min(self.least, cap))
         return batch, _sizes(asked, past, asked != n)
+
+    def _whole(self, asked: Array, cap: float) -> Array:
+        return whole(asked, self.least, cap) if self.integer else np.clip(asked, self.least, cap)
+
+
+@dataclass(frozen=True)
+class Lagged:
+    """`Behind` with the variance of the next point known: n_{k+1} from tr Cov at x_{k+1} and from |g_k|^2.
+
+    For where the variance can be computed and the gradient is still taken from the batch: the rule of the lagged
+    theorems without a bound on the variance. No sample is spent on the law.
+    """
+
+    criterion: Criterion
+    start: float = 1
+    cap: float = CAP
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.start, self.cap)
+
+    def init(self, R: int) -> Sizes:
+        return Sizes(np.full(R, float(self.start)))
+
+    def batch(self, state: Sizes, view: View) -> tuple[Batch, Sizes]:
+        cap = min(self.cap, view.problem.population)
+        batch = view.draw(np.minimum(state.n, cap))
+        ahead = _Lag(view.problem.law(view.after(batch).x), view.seen(batch))
+        return batch, Sizes(whole(self.criterion(ahead), 1, cap))
+
+
+@dataclass(frozen=True)
+class _Lag:
+    """The law of the next point with the signal, and the step, of the last batch."""
+
+    base: Moments
+    batch: Any
+
+    @property
+    def signal(self) -> Array:
+        return self.batch.signal
+
+    @property
+    def mapping(self) -> Array:
+        return self.batch.mapping
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
 
 
 def Safeguard(criterion: Criterion, start: float = 2, r: int = 10, gamma: float = 0.38, cap: float = CAP) -> Behind:

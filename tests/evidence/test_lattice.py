@@ -2,7 +2,7 @@
 
 import math
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from itertools import combinations, permutations
 
 import numpy as np
@@ -28,7 +28,7 @@ def wants(table, kind):
     """What a test asks for, as a function of a set of indices: the definitions, with loops."""
     N = len(table)
 
-    @lru_cache(maxsize=None)
+    @cache
     def asked(S):
         n, rows = len(S), [table[i] for i in S]
         mean = sum(rows) / n
