@@ -133,7 +133,7 @@ def compare(got: UnitStatistics, want: UnitStatistics) -> float:
     return float(np.nan_to_num(max(errors), nan=np.inf))
 
 
-def run(device: torch.device, quick: bool = False) -> Iterator[dict[str, Any]]:
+def run(device: torch.device) -> Iterator[dict[str, Any]]:
     """Rows of the verdict table; every rank runs the same checks, and all must agree to the bit."""
     J = dist.get_world_size()
     settings = SETTINGS + ((Setting("hsdp"), Setting("hsdp", sync="each")) if J >= 4 and J % 2 == 0 else ())

@@ -41,7 +41,8 @@ def train_step(model: nn.Module, optimizer: torch.optim.Optimizer, micro_batches
     for m, micro_batch in enumerate(micro_batches):
         with synchronise(model, m + 1 == plan.accumulate):
             value, size = loss(model, micro_batch)
-            (value * (scale / plan.accumulate)).backward()
+            part = value / plan.accumulate
+            (part if scaler is None else scaler.scale(part)).backward()
         losses.append(float(value.detach()))
         sizes.append(size)
     if len(sizes) != plan.accumulate:

@@ -77,9 +77,9 @@ def _work(options: dict[str, Any], device: torch.device) -> Iterator[dict[str, A
     if "resume" in options["parts"]:
         for wrapper in ("ddp", "fsdp"):
             yield _resume(wrapper, device, Path(options["out"]) / f"{wrapper}.npz")
-    if "train" in options["parts"]:
+    for part in (p for p in ("train", "whole") if p in options["parts"]):  # whole: without the checkpoint
         losses = runs.train("transformer", options["wrapper"], options["steps"], device,
-                            Path(path) if path else None, fault=fault)
+                            Path(path) if path and part == "train" else None, fault=fault)
         yield {"check": "training", "losses": losses, "passed": True}
 
 
