@@ -108,7 +108,8 @@ class Report:
         return "\n".join([*lines, f"  {counts}", *([f"  diagnosis: {self.diagnosis}"] if self.diagnosis else [])])
 
 
-def run_check(check: Check, subject: Any, examples: int = EXAMPLES, seed: int | None = None) -> Result:
+def run_check(check: Check, subject: Any, examples: int = EXAMPLES, seed: int | None = None,
+              shrink: bool = True) -> Result:
     """The verdict of one check; whatever the implementation does, a result, never a crash."""
     reason = check.applies(subject)
     if reason:
@@ -125,7 +126,8 @@ def run_check(check: Check, subject: Any, examples: int = EXAMPLES, seed: int | 
         judged[0] += 1
 
     run = settings(max_examples=max(10, round(check.share * examples)), derandomize=seed is None, database=None,
-                   deadline=None, phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
+                   deadline=None, phases=(Phase.generate, *((Phase.shrink,) if shrink else ())),
+                   suppress_health_check=list(HealthCheck),
                    report_multiple_bugs=False, print_blob=False)(given(check.examples(subject))(attempt))
     if seed is not None:
         run = seeded(seed)(run)
@@ -165,12 +167,12 @@ def check_names(checks: Iterable[Check], expected: Mapping[str, str]) -> None:
 
 
 def run_checks(subject: Any, checks: Sequence[Check], *, expected: Mapping[str, str] | None = None,
-               examples: int = EXAMPLES, seed: int | None = None,
+               examples: int = EXAMPLES, seed: int | None = None, shrink: bool = True,
                diagnose: Callable[[Any], str] = lambda subject: "") -> Report:
     """Every check on the subject; the diagnosis is asked for only if something failed."""
     expected = expected or {}
     check_names(checks, expected)
-    results = tuple(marked(run_check(c, subject, examples, seed), expected) for c in checks)
+    results = tuple(marked(run_check(c, subject, examples, seed, shrink), expected) for c in checks)
     failed = any(r.verdict in (FAILED, EXPECTED) for r in results)
     return Report(subject.name, subject.kind, results, diagnose(subject) if failed else "")
 

@@ -8,25 +8,47 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from .batch import check_batch_rule
-from .engine import FAILED, SKIPPED, Report
+from . import diagnosis, optimizers, proxes, ranks
+from .batch import batch_rule
+from .engine import FAILED, SKIPPED, Check, Report, run_check, run_checks
 from .mistakes import Mutant, mutants
-from .optimizers import check_optimizer
-from .proxes import check_prox
-from .ranks import check_statistic
-from .theorems import check_theorem
+from .optimizers import OPTIMIZER_CHECKS, optimizer
+from .proxes import PROX_CHECKS, as_prox
+from .ranks import STATISTIC_CHECKS, statistic
+from .rule_checks import RULE_CHECKS
+from .theorems import THEOREM_CHECKS, theorem
 
 TITLES = {"rule": "Batch-size rules", "statistic": "Statistics of ranks", "optimizer": "Optimizers",
           "prox": "Proximal operators", "theorem": "Claims: bounds and their controls"}
 
 
-def check_mutant(mutant: Mutant, examples: int = 50) -> Report:
-    """The report on one mutant."""
+def subject_of(mutant: Mutant) -> tuple[Any, Sequence[Check], Callable[[Any], str]]:
+    """The mutant as its checks want it, the checks, and the diagnosis."""
     if mutant.subject == "theorem":
-        return check_theorem(mutant.build)
-    front: dict[str, Callable[..., Report]] = {"rule": check_batch_rule, "statistic": check_statistic,
-                                               "optimizer": check_optimizer, "prox": check_prox}
-    return front[mutant.subject](mutant.build, **mutant.flags, examples=examples, name=mutant.label)
+        return theorem(mutant.build), THEOREM_CHECKS, lambda subject: ""
+    flags = {**mutant.flags, "name": mutant.label}
+    front: dict[str, tuple[Callable[..., Any], Sequence[Check], Callable[[Any], str]]] = {
+        "rule": (batch_rule, RULE_CHECKS, diagnosis.diagnose), "prox": (as_prox, PROX_CHECKS, proxes.diagnose),
+        "statistic": (statistic, STATISTIC_CHECKS, ranks.diagnose),
+        "optimizer": (optimizer, OPTIMIZER_CHECKS, optimizers.diagnose)}
+    make, checks, diagnose = front[mutant.subject]
+    return make(mutant.build, **flags), checks, diagnose
+
+
+def check_mutant(mutant: Mutant, examples: int = 50) -> Report:
+    """The report on one mutant, counter-examples not shrunk."""
+    subject, checks, diagnose = subject_of(mutant)
+    return run_checks(subject, checks, examples=examples, shrink=False, diagnose=diagnose)
+
+
+def first_killer(mutant: Mutant, examples: int = 50) -> str:
+    """The first check without a reference that catches the mutant, or ""; the promises are tried first."""
+    subject, checks, _ = subject_of(mutant)
+    first = ("soundness", "minimality", "unbiased", "constant-gradient", "optimal")
+    for check in sorted((c for c in checks if c.free), key=lambda c: c.name not in first):
+        if run_check(check, subject, examples, shrink=False).verdict == FAILED:
+            return check.name
+    return ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .engine import Check, need
 from .guard import guarded, seedless
 from .kinds import TOLERANCES
 from .listing import inequalities, listable, parts, promise, ratio
-from .rules import BatchRule, RuleExample, Rows, leaves_alone, one_sample, same_size, whole
+from .rules import NONE, BatchRule, RuleExample, Rows, leaves_alone, one_sample, same_size, whole
 from .strategies import gradient_tables, rationals, shard_layouts, test_params, tolerances
 
 ROTATES = ("norm", "inner-product", "orthogonality", "augmented")  # the others depend on the coordinates
@@ -107,7 +107,7 @@ def degenerate(rule: BatchRule, e: RuleExample) -> None:
     elif first == math.inf and rule.answers == "accept":
         need(n > N, f"accepts a batch with noise and no signal ({e.change['case']})")
     elif first == math.inf:
-        need(n >= (N if rule.sampling == "without" else 1e6), f"asks for {n:g} samples where no batch passes but "
+        need(n >= (N if rule.sampling == "without" else NONE), f"asks for {n:g} samples where no batch passes but "
              + ("all of the population" if rule.sampling == "without" else "an infinite one") +
              f" ({e.change['case']})")
 
