@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class WorstLaw:
     nowhere above f; here that is looked at on a fine grid only, so the grade's word stays "numerical".
     """
 
-    dual: Callable[[Any], tuple[float, float, float]] | None = None
+    dual: Callable[[Any], tuple[float, float, float]] | None = field(default=None, repr=False)
 
     def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
                 rng: Any, effort: int) -> Evidence:

@@ -110,11 +110,12 @@ coordinate_growth = Claim(
 
 
 def _three(s: Any, path: Any) -> tuple[Any, Any]:
-    """The three consequences, one after the other."""
-    G2 = path.grad2[:-1]
-    left = ((1 - s.eta) * G2, path.g2, np.sqrt(path.g2))
-    right = (path.inner, (1 + s.eta) * path.inner, (1 + s.eta) * np.sqrt(G2))
-    return np.concatenate(left, axis=1), np.concatenate(right, axis=1)
+    """The largest of the three left sides over its right side; a step uphill violates the first two."""
+    G2, uphill = path.grad2[:-1], path.inner <= 0
+    inner = np.where(uphill, 1.0, path.inner)
+    ratios = ((1 - s.eta) * G2 / inner, path.g2 / ((1 + s.eta) * inner), np.sqrt(path.g2 / G2) / (1 + s.eta))
+    worst = np.where(uphill & (G2 > 0), np.inf, np.max(ratios, axis=0))
+    return worst, np.ones_like(worst)
 
 
 def sure(name: str, noise: Any, eta: float, steps: int = 30, runs: int = 20) -> Case:

@@ -104,7 +104,8 @@ growth_of_v = Claim(
     id=f"{PAPER}/scale-growth", kind="step", title="How fast the scale grows",
     source=Source(PAPER, "Lemma 2 of our notes", OURS),
     statement=r"\mathbb{E}_k\sqrt{v_k}-\sqrt{v_{k-1}}\le\sqrt{1+\eta^2}\,\frac{\|G_k\|^2}{\sqrt{v_{k-1}+\|G_k\|^2}}",
-    explain="Equality where v starts at 0 and |g| = tau |G| surely: noise across the gradient, two points in the plane.",
+    explain="Equality where v starts at 0 and |g| = tau |G| surely: noise across the gradient, two points in the "
+            "plane.",
     quantity=Quantity((("risen", risen), ("share", share), "grad2"), lambda s, now, then: (
         then.risen, math.sqrt(1 + s.eta**2) * then.share)),
     hypotheses=LEMMA,

@@ -13,7 +13,7 @@ from .roots import best_split, largest_root
 
 
 class Bound(NamedTuple):
-    """Q: bound on E sqrt(Q_K), Q_K = sum |G_k|^2;  root: on E sqrt(v_K);  S: on sum E |G_k|^2/sqrt(v_{k-1} + |G_k|^2)."""
+    """Q bounds E sqrt(Q_K), Q_K = sum |G_k|^2;  root: E sqrt(v_K);  S: sum E |G_k|^2/sqrt(v_{k-1} + |G_k|^2)."""
 
     Q: float
     root: float
@@ -37,7 +37,7 @@ def growth_of_curvature(u: float) -> float:
 
 
 def generalised(L0: float, L1: float, alpha: float) -> dict[str, float]:
-    """L and L1 to pass to `bound_adagrad_norm` for |Hess F| <= L0 + L1 |G|: both times 2 (e^u - 1 - u)/u^2, u = L1 alpha.
+    """L, L1 for `bound_adagrad_norm` where |Hess F| <= L0 + L1 |G|: both times 2 (e^u - 1 - u)/u^2, u = L1 alpha.
 
     AdaGrad-Norm never steps further than alpha. With u <= 1 the factor is at most 2 (e - 2) = 1.437 (notes: 2, e - 1).
     """
@@ -80,7 +80,7 @@ def bound_pathwise(Delta: float, L: float, alpha: float, v0: float, eta: float =
 def bound_any_tau(Delta: float, L: float, alpha: float, v0: float, tau2: float, grad2: float) -> Bound:
     """Theorem A': only E|g|^2 <= tau2 |G|^2, any tau2 >= 1; grad2 = |G_1|^2. Telescoping of Wang et al. (2023).
 
-    With c = 1 - rho - tau2 e/(4 rho) > 0 and C = Delta/alpha + tau2/(4 rho sqrt(v0)) (|G_1|^2 + 2 (1/e - 1)(L alpha)^2):
+    With c = 1 - rho - tau2 e/(4 rho) > 0, C = Delta/alpha + tau2/(4 rho sqrt(v0)) (|G_1|^2 + 2 (1/e - 1)(L alpha)^2),
     S is the largest root of c S = C + alpha L ln(1 + tau2 S/(2 sqrt(v0))), or `best_split`; best rho, e in (0, 1].
     sum E|G_k|^2/sqrt(v_{k-1}) <= S, E sqrt(v_K) <= sqrt(v0) + tau2 S/2, E sqrt(Q_K) <= sqrt(S (sqrt(v0) + tau2 S/2)).
     """

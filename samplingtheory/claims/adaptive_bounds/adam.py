@@ -41,7 +41,7 @@ def _valid(Delta: float, v0: float, eta: float, beta1: float, beta2: float) -> b
 
 def _solve(slope: float, A: float, Delta: float, alpha: float, v0: float, eta: float, beta2: float, K: int,
            d: int) -> tuple[float, float]:
-    """(bound on sum_k E|G_k|_1, S) from slope S <= Delta/alpha + A ln(1 + beta2^(-K/2) tau (1 - beta2) S/(d sqrt v0))."""
+    """(bound on sum E|G_k|_1, S) from slope S <= Delta/alpha + A ln(1 + beta2^(-K/2) tau (1 - beta2) S/(d sqrt v0))."""
     tau, r = math.sqrt(1 + eta * eta), math.sqrt(beta2)
     shift = K / 2 * math.log(1 / beta2) + math.log(tau * (1 - beta2) / (d * math.sqrt(v0)))
     S = largest_root(lambda s: slope * s - Delta / alpha - A * np.logaddexp(0.0, shift + math.log(s)))
@@ -78,7 +78,7 @@ def _loss(t: Array, tau2: float) -> Array:
 def steady_loss(eta: float, beta1: float, beta2: float, window: int) -> float:
     """Largest share of the descent that momentum can cost where |G_k| >= window * alpha L max|m/sqrt(v)|.
 
-    There |G_{k-j}| lies within (1 +- j/window)|G_k|, so that m holds at most sigma_n = sum beta1^(j-1) (1 + j/window)
+    There |G_{k-j}| is within (1 +- j/window)|G_k|, so that m holds at most sigma_n = sum beta1^(j-1) (1 + j/window)
     times (1 + eta)|G_k|, and v at least sum beta2^j (1 - j/window)^2 times (1 - eta)^2 |G_k|^2, n = k - 1 past steps.
     """
     j = np.arange(1, window + 1)
@@ -101,8 +101,8 @@ def bound_adam_pathwise(Delta: float, L: float, alpha: float, v0: float, eta: fl
                         K: int, d: int = 1) -> tuple[float, float]:
     """Theorem E: as `bound_adam`, for |g_k - G_k| <= eta|G_k| surely (each coordinate if d > 1); reaches beta1 = .9.
 
-    Where |G_k| is large against alpha L it has changed little over the last steps, so v already holds |G_k|^2 many times
-    and momentum costs at most `steady_loss`; elsewhere the excess is paid by the logarithm of v. Best window.
+    Where |G_k| is large against alpha L it has changed little over the last steps, so v already holds |G_k|^2 many
+    times and momentum costs at most `steady_loss`; elsewhere the excess is paid by the logarithm of v. Best window.
     """
     if not _valid(Delta, v0, eta, beta1, beta2):
         return math.inf, math.inf
