@@ -4,12 +4,16 @@ Question. F = |x|^2/2 under isotropic Gaussian noise of variance 1, theta = 0.9,
 test's step; the lagged theorem needs theta < 0.841. From gap 50. With real n the mean diverges. With whole n >= 1 it
 cannot: does the method converge, and when?
 
-Prediction. |g|^2 concentrates as d grows, and then sizes repeat themselves: n = ceil(n/(theta^2 (1 + alpha/(2 - alpha))))
+Prediction. |g|^2 concentrates as d grows, and sizes repeat themselves: n = ceil(n/(theta^2 (1 + alpha/(2 - alpha))))
 for n = 1, ..., 9, a ladder of metastable sizes, left only by fluctuations of |g|^2 of relative size sqrt(2/d). Low
 dimension converges; high dimension stalls for longer and longer. If n may never shrink, each rung is left for good.
 With theta' it converges at once.
 
-Found (2000 runs). FOUND
+Found (2000 runs, 3000 steps). In d = 1 and 3 it converges (mean gap below 1e-100). Where n may shrink, the mean gap
+stays at .009 in d = 10, .038 in d = 100 (median of 5 samples), .042 in d = 1000, .19 in d = 10000 (one sample). Where n
+never shrinks, d = 10 and 100 converge (2.6e-25 at 3000 steps in d = 100), d = 1000 has come to .009 and 22 samples, and
+d = 10000 has not left one sample. With theta' every dimension converges, at 1e-44 after 300 steps in d >= 100. So a
+stall over thousands of steps needs d >= 100, or d >= 10000 for sizes that never shrink; "for ever" was not seen.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
     for k in range(1, task["steps"] + 1):
         used = n
         x2, g2 = step(x2, n, d, rng)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             asked = np.clip(np.ceil(1 / (theta2 * g2)), 1, MOST)
         n = np.maximum(n, asked) if task["rule"] == "never shrinks" else asked
         if k in kept:
@@ -90,7 +94,7 @@ def caption(shaped: dict[str, Any]) -> str:
     steps = shaped[RULES[0]][0]["k"][-1]
     return (f"Lagged test with theta = 0.9 and the exact test's step, from gap 50: mean gap after {steps} steps, "
             f"{last('may shrink', 1000):.2g} in d = 1000 when sizes may shrink and {last('never shrinks', 1000):.2g} "
-            f"when they may not (sizes that repeat themselves: {', '.join(map(str, rungs()))}); with the corrected theta' "
+            f"when they may not (sizes that repeat themselves: {', '.join(map(str, rungs()))}); with theta' "
             f"{last(RULES[2], 1000):.1e}.")
 
 
