@@ -6,8 +6,8 @@ case of T steps over all functions with curvature in [mu, L] and noise that bran
 Prediction. As for the exact test (docs/findings.md, section 4) one-step rates do not multiply: two steps are already
 strictly better. Beyond the step condition of (c*) the worst case exceeds its value.
 
-Found. Wrong for two steps: their worst case is (1 - r)^2, attained by diag(mu, L) from the flat axis with z_0 = 0. Three
-and more are strictly better: .875214 and .872633 a step against .878017 at mu/L = .1, theta = .5, alpha = 1/(L M), and
+Found. Wrong for two steps: their worst case is (1 - r)^2, attained by diag(mu, L) from the flat axis with z_0 = 0.
+Three and more are strictly better: .875214 and .872633 a step against .878017 at mu/L = .1, theta = .5, alpha = 1/(L M), and
 .586299, .580693 against .594641 at mu/L = .5. The slowest quadratic has .8579 and .5428. Where the step condition fails
 (mu/L = .5, theta = .7) one step has .779120 > .777035, three steps .774090.
 """
@@ -113,7 +113,8 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
 def caption(shaped: dict[str, Any]) -> str:
     two, three = (next(r for r in shaped["rows"] if (r["q"], r["theta"], r["steps"]) == (0.1, 0.5, T)) for T in (2, 3))
     return (f"mu/L = 0.1, theta = 0.5, alpha = 1/(L M): the rate of (c*) is {two['one']:.6f}; the worst case of two "
-            f"steps has {two['rate']:.6f} a step, of three {three['rate']:.6f}, the slowest quadratic {two['slowest']:.4f}.")
+            f"steps has {two['rate']:.6f} a step, of three {three['rate']:.6f}; the slowest quadratic has "
+            f"{two['slowest']:.4f}.")
 
 
 if __name__ == "__main__":

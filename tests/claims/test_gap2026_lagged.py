@@ -178,6 +178,18 @@ def test_the_sharp_step_is_sharp():
         assert e.refutes
 
 
+def test_two_steps_from_the_flat_axis_are_sharp_and_three_are_not():
+    """z_0 = 0 and the noise along the steep axis: (1 - r)^2 after two steps exactly, less than (1 - r)^3 after three."""
+    case = lagged_cases.case("x", lagged_cases.stretched(0.1, 1), 0.25, lagged_cases.norm_rule(0.25, 1.0, 1e18),
+                             [1.0, 0.0], MeanRecursion(3))
+    path, _ = case.evidence.means(case)
+    r = rates.sharp(case.symbols)
+    p = rates.weight(case.symbols, r)
+    after = (path["gap"][1:] + p * path["next_z"]) / path["gap"][0]
+    assert after[:2] == pytest.approx([1 - r, (1 - r) ** 2], rel=1e-9)
+    assert after[2] < 0.999 * (1 - r) ** 3
+
+
 def test_five_samples_are_exact_and_never_full_batches_only():
     for distinct in (True, False):
         case = lagged_cases.five_case(distinct, Fraction(1, 2), Enumerate(3))

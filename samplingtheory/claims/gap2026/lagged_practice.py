@@ -238,7 +238,7 @@ estimated_step = Claim(
     generic=(estimated("d = 1, n >= 5", isotropic(1), 0.25, 5, Bet(10, 1000), near(1)),
              estimated("d = 10, n >= 2", isotropic(10), 0.25, 2, Bet(15, 1000), near(10)),
              estimated("eigenvalues 1, .3, .1, n >= 4", ANISOTROPIC, 0.2, 4, Bet(8, 500), near(3))),
-    broken={"batch": (estimated("d = 1, told n_min = 8, ran 2", isotropic(1), 0.25, 8, Bet(1, 4000), near(1),
+    broken={"batch": (estimated("d = 1, told n_min = 30, ran 2", isotropic(1), 0.25, 30, Bet(1, 4000), near(1),
                                 ran_least=2),),
             "rule": (estimated("theta^2 = .4 for .2", isotropic(10), 0.2, 4, Bet(10, 500), near(10), ran=0.4),),
             "step": (estimated("1.5 times the threshold", isotropic(10), 0.2, 4, Bet(5, 500), near(10),
@@ -272,7 +272,8 @@ naive = Claim(
             "and two samples. Rare events break it at any minimum batch. Started far away it shows only later.",
     quantity=potential(rates.rate),
     hypotheses={"smooth": SMOOTH, "strongly convex": STRONG, "rule": ESTIMATED, "step": LONGEST, "fresh": FRESH},
-    tight=(two_atoms(), heavy(), *(estimated(f"Gaussian, d = 1, n >= {n}", isotropic(1), 0.2, n, Bet(1, 20000), near(1), c=1.0,
+    tight=(two_atoms(), heavy(), *(estimated(f"Gaussian, d = 1, n >= {n}", isotropic(1), 0.2, n, Bet(1, 20000), near(1),
+                                             c=1.0,
                                     alpha=0.8) for n in (2, 3)),
            estimated("Gaussian, d = 2, n >= 2", isotropic(2), 0.2, 2, Bet(1, 20000), near(2), c=1.0, alpha=0.8)),
 )
