@@ -178,6 +178,18 @@ def test_the_sharp_step_is_sharp():
         assert e.refutes
 
 
+def test_two_steps_from_the_flat_axis_are_sharp_and_three_are_not():
+    """z_0 = 0 and the noise along the steep axis: (1 - r)^2 after two steps exactly, less than (1 - r)^3 after three."""
+    case = lagged_cases.case("x", lagged_cases.stretched(0.1, 1), 0.25, lagged_cases.norm_rule(0.25, 1.0, 1e18),
+                             [1.0, 0.0], MeanRecursion(3))
+    path, _ = case.evidence.means(case)
+    r = rates.sharp(case.symbols)
+    p = rates.weight(case.symbols, r)
+    after = (path["gap"][1:] + p * path["next_z"]) / path["gap"][0]
+    assert after[:2] == pytest.approx([1 - r, (1 - r) ** 2], rel=1e-9)
+    assert after[2] < 0.999 * (1 - r) ** 3
+
+
 def test_five_samples_are_exact_and_never_full_batches_only():
     for distinct in (True, False):
         case = lagged_cases.five_case(distinct, Fraction(1, 2), Enumerate(3))
@@ -209,7 +221,7 @@ def test_factors_by_which_an_estimated_variance_breaks_the_bound():
     found = [(s.alpha**2 / 2 / n + p * mean_of_next(d, n, 0.2)) / ((1 - r) * p / n)
              for d, n in ((1, 2), (1, 3), (1, 4), (1, 5), (2, 2), (10, 2))]
     assert found == pytest.approx([1.386, 1.203, 1.131, 1.093, 1.28, 1.056], abs=0.01)
-    for case, value in zip(lagged_practice.naive.tight[1:], (found[0], found[1], found[4]), strict=True):
+    for case, value in zip(lagged_practice.naive.tight[2:], (found[0], found[1], found[4]), strict=True):
         assert collect(lagged_practice.naive, case).value == pytest.approx(value, abs=0.04)
 
 
@@ -217,6 +229,18 @@ def test_the_smallest_breaking_instance_in_fractions():
     case = lagged_practice.two_atoms()
     e = collect(lagged_practice.naive, case)
     assert e.grade == "EXACT" and e.value == pytest.approx(1.4603, abs=1e-4)
+
+
+def test_no_minimum_batch_helps_against_rare_events():
+    """At the minimiser E z_1/z_0 -> 1 as the event becomes rarer, whatever n_min: no constant c exists for all laws."""
+    from samplingtheory.criteria import NormTest
+    from samplingtheory.sizing import Behind
+
+    for least in (8, 32):
+        problem = lagged_cases.rare(1e-5)
+        trace = run(problem, SGD(0.5), Behind(NormTest(0.5), least, monotone=False, least=least), np.array([1e-6]), 1,
+                    rng=EVERY, record={"z": lagged_cases.noise, "after": lagged_cases.next_noise})
+        assert trace.means("after")[0, 0] / trace.means("z")[0, 0] > 0.999
 
 
 @pytest.mark.parametrize("cov, least", [((1.0, 0.3, 0.1), 3), ((1.0, 1.0), 4), (tuple(1 / i for i in range(1, 51)), 2)])

@@ -279,7 +279,7 @@ sharp_step = Claim(
     statement=r"\mathbb{E}_k[F(x_{k+1})-F^*+p_r z_{k+1}]\le(1-r)(F(x_k)-F^*+p_r z_k),\quad"
               r"A^*=1-(1-\alpha\mu)^2\mathrm{\ in\ place\ of\ }A",
     explain="Attained for every mu < L by a stretched quadratic with the noise across the gradient: one step cannot "
-            "be bounded better with this potential. Over many steps it is loose (docs/findings.md).",
+            "be bounded better with this potential. From three steps on it is loose (docs/findings.md).",
     quantity=potential(rates.sharp),
     hypotheses=LINEAR | {"step": LIMIT, "fresh": FRESH},
     tight=(across(0.1, 0.25), across(0.1, 0.5), across(0.1, 0.8), across(0.5, 0.25), across(0.01, 0.25)),
