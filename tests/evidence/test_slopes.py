@@ -45,6 +45,7 @@ def test_a_power_is_measured_exactly():
     (lambda K: 0.0 * K + 1.0, 0.1, "contradicted by slopes"),
     (lambda K: 1.0 * K, 0.1, "contradicted by slopes"),
     (lambda K: np.where(K < 512, 1.0 / K, 512**-0.5 * K**-0.5), 0.8, "undecided by slopes"),  # the windows disagree
+    (lambda K: np.where(K < 256, 256**-0.5 * K**-0.5, 1.0 / K), 0.8, "undecided by slopes"),
 ])
 def test_words_and_both_windows(curve, rate, said):
     result, _ = judged(curve, rate)
