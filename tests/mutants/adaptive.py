@@ -84,10 +84,10 @@ BOUNDS_AND_CLAIMS = {  # each by the setting that sees it: no single setting kil
                            ["tests/evidence/test_slopes.py"]),
     "one window of slopes": ("evidence/slopes.py", "max(r[2] for r in ratios)", "ratios[0][2]",
                              ["tests/evidence/test_slopes.py", "-k", "windows"]),
-    "points in place of runs resampled": ("evidence/slopes.py", "rows @ weights.T]",
-                                          "rows[:, np.random.default_rng(rng).permutation(runs)[0] + 0 * weights[:, 0]"
-                                          ".astype(int)] * weights.T.max(0)]",
-                                          ["tests/evidence/test_slopes.py", "-k", "exactly"]),
+    "points in place of runs resampled": (
+        "evidence/slopes.py", "rows @ weights.T]",
+        "np.stack([row @ np.roll(weights, i, axis=0).T for i, row in enumerate(rows)])]",
+        ["tests/evidence/test_slopes.py", "-k", "exactly"]),
 }
 
 MUTANTS: dict[str, tuple[str, str, str, list[str]]] = METHODS_AND_PROBLEMS | BOUNDS_AND_CLAIMS
