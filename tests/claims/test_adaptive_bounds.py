@@ -32,8 +32,8 @@ def test_never_above_the_notes(told, eta):
 
 def test_numbers_of_the_tight_setting():
     assert ab.bound_adagrad_norm(*TIGHT, 0.0).S == pytest.approx(61.502, abs=1e-3)
-    assert ab.bound_adagrad_norm(*TIGHT, 0.3).S == pytest.approx(73.775, abs=1e-3)  # the notes: 87.9
-    assert notes_bound(*TIGHT, 0.3) == pytest.approx(87.9, abs=0.1)
+    assert ab.bound_adagrad_norm(*TIGHT, 0.3).S == pytest.approx(73.775, abs=1e-3)  # the notes: 88.1
+    assert notes_bound(*TIGHT, 0.3) == pytest.approx(88.1, abs=0.1)
     assert ab.bound_adagrad_norm(math.log1p(1e-6), 2.0, 1.0, 1e-6, 0.0).S == pytest.approx(19.79, abs=0.01)
 
 
@@ -59,7 +59,8 @@ def test_known_special_cases():
 def test_the_step_of_generalised_smoothness():
     assert ab.generalised(1, 1, 1.0)["L"] == pytest.approx(2 * (math.e - 2))
     assert ab.generalised(1, 1, 1e-6)["L1"] == pytest.approx(1, abs=1e-6)
-    long, longer = (ab.bound_adagrad_norm(1.0, alpha=a, v0=1.0, eta=0.0, **ab.generalised(1, 1, a)).S for a in (1.2, 1.3))
+    long, longer = (ab.bound_adagrad_norm(1.0, alpha=a, v0=1.0, eta=0.0, **ab.generalised(1, 1, a)).S
+                    for a in (1.2, 1.3))
     assert long < math.inf and longer == math.inf  # with the constants of u = 1 the step 1.3 would be let through
 
 
@@ -67,8 +68,9 @@ def test_the_step_of_generalised_smoothness():
     ab.bound_adagrad_norm(*TIGHT, 1.0), ab.bound_adagrad_norm(1, 1, 1, 0.0, 0.5), ab.bound_pathwise(1, 1, 1, 1, 1.0),
     ab.bound_pathwise(1, 1, 1, -1.0, 0.5), ab.bound_adagrad_coord(1, [1.0, 2.0], 1, [1.0, 0.0], 0.5),
     ab.bound_any_tau(1, 1, 1, 1, 0.5, 1), ab.bound_adam(1, 1, 1, 1, 0.2, 0.9, 0.999, 10),
-    ab.bound_adam_pathwise(1, 1, 1, 1, 0.3, 0.9, 0.999, 10), ab.bound_adam(1, 1, 1, 0.0, 0.2, 0.0, 0.9, 10),
-    (ab.bound_p2_printed(1, 1, 1, 0.2, 0.9, 0.95, 10, 1.0),), (ab.bound_p2_corrected(1, 1, 1, 0, 0.2, 0.1, 0.999, 9, 1),)],
+    ab.bound_adam_pathwise(1, 1, 1, 1, 0.5, 0.9, 0.999, 10), ab.bound_adam(1, 1, 1, 0.0, 0.2, 0.0, 0.9, 10),
+    (ab.bound_p2_printed(1, 1, 1, 0.2, 0.9, 0.95, 10, 1.0),),
+    (ab.bound_p2_corrected(1, 1, 1, 0, 0.2, 0.1, 0.999, 9, 1),)],
     ids=str)
 def test_vacuous_outside_the_hypotheses(bound):
     assert all(v == math.inf for v in bound)
@@ -78,7 +80,7 @@ def test_the_printed_bound_and_the_corrected_one():
     L = 1e-6
     for K, expected in ((1000, 321), (10_000, 929)):
         far = 1 / (2 * L) + 2 * K
-        assert ab.bound_p2_printed(L, 1, 1, 0.1, 0.01, 0.999, K, 1.0) == pytest.approx(expected, abs=0.6) and expected < K
+        assert ab.bound_p2_printed(L, 1, 1, 0.1, 0.01, 0.999, K, 1.0) == pytest.approx(expected, abs=0.6)
         assert ab.bound_p2_corrected(far, L, 1, 1, 0.1, 0.01, 0.999, K, 1.0) == pytest.approx(1.42e7, rel=0.03)
         assert K < ab.bound_adam(far, L, 1, 1, 0.1, 0.01, 0.999, K)[0] < 8.4e5
 
@@ -87,6 +89,7 @@ def test_the_condition_on_the_betas():
     assert ab.p2_condition(0.2, 0.9, 0.95) + 0.9 == pytest.approx(0.514, abs=5e-4)
     assert ab.p2_condition(0.2, 0.9, 0.999) + 0.9 == pytest.approx(0.991, abs=5e-4)
     assert ab.momentum_margin(0.2, 0.9, 0.999) < 0 < ab.condition_margin(0.2, 0.9, 0.999)
+    assert [round(ab.condition_margin(eta, 0.9, 0.999), 2) for eta in (0, 0.2, 0.4, 0.5)] == [0.61, 0.45, 0.1, -0.14]
     assert ab.momentum_margin(0.2, 0.67, 0.999) > 0 > ab.momentum_margin(0.2, 0.69, 0.999)
 
 
@@ -107,7 +110,7 @@ def test_second_order_terms_are_paid_by_the_logarithm(beta1, beta2):
     """Sum of |u+ - u|^2/2 + |u - x||u+ - u|, in units of (alpha/(1 - theta))^2, on 200 rough sequences."""
     theta, worst = beta1 / math.sqrt(beta2), 0.0
     for seed in range(200):
-        _g, w, v, before, m = adam_run(np.random.default_rng(seed), beta1, beta2, 60)
+        _g, w, v, _before, m = adam_run(np.random.default_rng(seed), beta1, beta2, 60)
         old = np.concatenate([[0.0], m[:-1]]) / np.concatenate([[1.0], np.sqrt(v[:-1])])
         step = np.abs(m / np.sqrt(v) - theta * old)
         total = (step**2 / 2 + theta * np.abs(old) * step).sum()
@@ -120,16 +123,18 @@ def test_second_order_terms_are_paid_by_the_logarithm(beta1, beta2):
 def test_momentum_costs_at_most_the_steady_loss(eta, window):
     """Random pasts with |G_{k-j}| within (1 +- j/window)|G_k| and |g| within (1 +- eta)|G|: beta1 = 0.9."""
     beta1, beta2, rng = 0.9, 0.999, np.random.default_rng(0)
-    limit = steady_loss(eta, beta1, beta2, window)
+    limit, worst = steady_loss(eta, beta1, beta2, window), 0.0
     for _ in range(2000):
         n = int(rng.integers(1, 40))
         j = np.arange(1, n + 1)
         G = 1 + rng.choice([-1, 0, 1]) * np.minimum(j / window, 1) * rng.random()
-        g = G * (1 + eta * rng.uniform(-1, 1, n) if rng.random() < 0.5 else 1 + eta * rng.choice([-1, 1], n))
+        noise = (rng.uniform(-1, 1, n), rng.choice([-1, 1], n), np.full(n, -1))[int(rng.integers(3))]
+        g = G * (1 + eta * noise)
         m, w = (1 - beta1) * (beta1 ** (j - 1) * g).sum(), (1 - beta2) * (beta2**j * g * g).sum()
         now = np.array([1 + eta, 1 - eta])  # a law with mean 1 and variance eta^2
         cost = beta1 * m * (1 / math.sqrt(w) - (1 / np.sqrt(w + (1 - beta2) * now**2)).mean())
-        assert cost <= limit * (1 - beta1) / math.sqrt(w + 1 - beta2) * (1 + 1e-12)
+        worst = max(worst, cost * math.sqrt(w + 1 - beta2) / (1 - beta1) / limit)
+    assert 0.8 < worst <= 1 + 1e-12
 
 
 def test_the_price_of_a_spike_is_a_supremum():

@@ -34,8 +34,9 @@ def judged(curve, rate, **how):
 
 def test_a_power_is_measured_exactly():
     result, found = judged(lambda K: 3.0 * K**-0.8, 0.75, noise=0.5)
-    assert found.grade == ASYMPTOTIC and found.value == pytest.approx(0.75 / 0.8) and result.words == "supported by slopes"
-    assert found.lower == pytest.approx(found.upper), "a factor a run leaves every slope alone: whole runs are resampled"
+    assert found.grade == ASYMPTOTIC and found.value == pytest.approx(0.75 / 0.8)
+    assert result.words == "supported by slopes"
+    assert found.lower == pytest.approx(found.upper), "a factor a run leaves every slope alone: whole runs count"
 
 
 @pytest.mark.parametrize("curve, rate, said", [
@@ -44,6 +45,7 @@ def test_a_power_is_measured_exactly():
     (lambda K: 0.0 * K + 1.0, 0.1, "contradicted by slopes"),
     (lambda K: 1.0 * K, 0.1, "contradicted by slopes"),
     (lambda K: np.where(K < 512, 1.0 / K, 512**-0.5 * K**-0.5), 0.8, "undecided by slopes"),  # the windows disagree
+    (lambda K: np.where(K < 256, 256**-0.5 * K**-0.5, 1.0 / K), 0.8, "undecided by slopes"),
 ])
 def test_words_and_both_windows(curve, rate, said):
     result, _ = judged(curve, rate)
@@ -56,7 +58,7 @@ def test_never_refuted_and_undecided_counts_as_inconclusive():
     for curve, verdict, fine, unsure in ((lambda K: 1.0 / K, "supported by slopes", True, False),
                                          (lambda K: K**-0.2, "contradicted by slopes", False, False)):
         row = judge(claim, [judged(curve, 0.75)[0]], 0, 0.0)
-        assert (row.verdict, row.as_expected, row.inconclusive) == (verdict, fine, unsure) and "refuted" not in row.verdict
+        assert (row.verdict, row.as_expected, row.inconclusive) == (verdict, fine, unsure)
         assert words.status(row).key == ("open" if fine else "wrong")
     between = judge_case("generic", "", Case("c", *[None] * 5, Symbols()),
                          Evidence(ASYMPTOTIC, 1.0, 0.9, 1.1), {})
@@ -85,7 +87,7 @@ def test_the_interval_covers():
 
 @pytest.mark.parametrize("how", [{"steps": 1000}, {"start": 0}, {"windows": (2, 9)}, {"windows": (3, 2)}])
 def test_bad_plans_are_refused(how):
-    with pytest.raises(ValueError, match="steps is|windows"):
+    with pytest.raises(ValueError, match=r"steps is|windows"):
         Slopes(**({"steps": 4096} | how))
 
 

@@ -50,5 +50,44 @@ METHODS_AND_PROBLEMS = {
                                       "np.sqrt(before)", BALL),
 }
 
-MUTANTS: dict[str, tuple[str, str, str, list[str]]] = METHODS_AND_PROBLEMS | {
+BOUND = "claims/adaptive_bounds/adagrad.py"
+LEMMAS = "claims/adadagrad2024/lemmas.py"
+SUM = ["verify", "adadagrad2024/expected-sum"]
+CURVATURE = "return 1 + u / 3 + u * u / 12 if u < 1e-4 else 2 * (math.expm1(u) - u) / (u * u)"
+ROOT = "mu * s - Delta / alpha - alpha * L * math.log1p(tau * s / root))"
+
+BOUNDS_AND_CLAIMS = {  # each by the setting that sees it: no single setting kills all
+    "bound halved": (BOUND, "S = min(first, second)\n", "S = min(first, second) / 2\n", SUM),
+    "1 + eta for 1 - eta": (BOUND, "return (1 - eta * eta) / (1 + eta * eta)",
+                            "return (1 + eta * eta) / (1 - eta * eta)",
+                            ["verify", "adadagrad2024/descent-share"]),
+    "logarithm dropped": (BOUND, ROOT, ROOT.replace("alpha * L * math", "0 * L * math"), SUM),
+    "L halved": (LEMMAS, "now.gap + s.L * s.alpha**2 / 2", "now.gap + s.L * s.alpha**2 / 4",
+                 ["verify", "adadagrad2024/one-step"]),
+    "L halved in the bound": (BOUND, ROOT, ROOT.replace("alpha * L * math", "alpha * L / 2 * math"),
+                              ["tests/claims/test_adaptive_bounds.py", "-k", "numbers"]),
+    "tau = 1": (LEMMAS, "then.risen, math.sqrt(1 + s.eta**2) * then.share", "then.risen, then.share",
+                ["verify", "adadagrad2024/scale-growth"]),
+    "v_k without g_k": ("methods/adagrad.py", NORM_STEP, NORM_STEP.replace("np.sqrt(v)", "np.sqrt(state.v)"),
+                        ["verify", "adadagrad2024/one-step"]),
+    "alpha above 1/L1 accepted": (BOUND, CURVATURE, "u = min(u, 1.0)\n    " + CURVATURE,
+                                  ["tests/claims/test_adaptive_bounds.py", "-k", "generalised"]),
+    "steady momentum without noise": ("claims/adaptive_bounds/adam.py", "held = (1 - eta) ** 2 * np", "held = np",
+                                      ["tests/claims/test_adaptive_bounds.py", "-k", "steady"]),
+    "second-order terms halved": ("claims/adaptive_bounds/adam.py", "return 0.5 + theta / (1 - theta)",
+                                  "return 0.25 + theta / (2 - theta)",
+                                  ["tests/claims/test_adaptive_bounds.py", "-k", "second_order"]),
+    "initial gap dropped from the corrected bound": (
+        "claims/adaptive_bounds/lau2024.py", "return _total(Delta, 12.0,", "return _total(1.0, 12.0,",
+        ["verify", "lau2024/adam-corrected"]),
+    "slopes upside down": ("evidence/slopes.py", "np.log2(means[:-1] / means[1:])", "np.log2(means[1:] / means[:-1])",
+                           ["tests/evidence/test_slopes.py"]),
+    "one window of slopes": ("evidence/slopes.py", "max(r[2] for r in ratios)", "ratios[0][2]",
+                             ["tests/evidence/test_slopes.py", "-k", "windows"]),
+    "points in place of runs resampled": (
+        "evidence/slopes.py", "rows @ weights.T]",
+        "np.stack([row @ np.roll(weights, i, axis=0).T for i, row in enumerate(rows)])]",
+        ["tests/evidence/test_slopes.py", "-k", "exactly"]),
 }
+
+MUTANTS: dict[str, tuple[str, str, str, list[str]]] = METHODS_AND_PROBLEMS | BOUNDS_AND_CLAIMS

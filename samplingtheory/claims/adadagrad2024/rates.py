@@ -90,9 +90,9 @@ bounded = Claim(
               r"Q_K=\sum_{k=1}^{K}\|G_k\|^2\quad\forall K",
     explain="The O(1/K) statement: B does not depend on K, so that the mean squared gradient is at most B^2/K. Budget: "
             "400 runs of 200 steps. Power: additive noise of total size 3 on logquad crosses B near K = 46 (near 146 "
-            "with the share 1 - eta of our notes) and is refuted after some 25 runs; at size 1 it would take over a "
-            "million steps, so that a silent run of 200 steps says nothing about small additive noise. The slopes "
-            "claim looks at the growth in K itself.",
+            "with the share 1 - eta of our notes) and is refuted after some 25 runs; size 2 crosses near 99 and size 1 "
+            "near 380, beyond the budget: the slower the crossing, the less a silent run says. The slopes claim looks "
+            "at the growth in K itself.",
     quantity=Quantity(("grad2",), _root),
     hypotheses=NORM,
     no_tight="the last steps of the proof (Cauchy-Schwarz, v_K + Q_K for v_k) lose a factor of 2 or more everywhere",

@@ -78,14 +78,17 @@ def _loss(t: Array, tau2: float) -> Array:
 def steady_loss(eta: float, beta1: float, beta2: float, window: int) -> float:
     """Largest share of the descent that momentum can cost where |G_k| >= window * alpha L max|m/sqrt(v)|.
 
-    There |G_{k-j}| is within (1 +- j/window)|G_k|, so that m holds at most sigma_n = sum beta1^(j-1) (1 + j/window)
-    times (1 + eta)|G_k|, and v at least sum beta2^j (1 - j/window)^2 times (1 - eta)^2 |G_k|^2, n = k - 1 past steps.
+    There |G_{k-j}| is within (1 +- j/window)|G_k|. After n = k - 1 steps v holds at least (1 - eta)^2 |G_k|^2 times
+    held_n = sum beta2^j (1 - j/window)^2; m holds at most (1 + eta)|G_k| times sigma_n = sum beta1^(j-1) (1 + j/window),
+    and by Cauchy-Schwarz at most sqrt(spread_n) of what v holds, spread_n = sum beta1^(2j-2)/beta2^j.
     """
     j = np.arange(1, window + 1)
-    sigma = np.cumsum(beta1 ** (j - 1) * (1 + j / window))
+    sigma, spread = np.cumsum(beta1 ** (j - 1) * (1 + j / window)), np.cumsum(beta1 ** (2 * j - 2) / beta2**j)
     sigma[-1] = 1 / (1 - beta1) + 1 / window / (1 - beta1) ** 2  # every longer past
-    held = np.cumsum(beta2**j * (1 - j / window) ** 2)
-    return float(np.max(beta1 * (1 + eta) * sigma * _loss(1 / ((1 - eta) ** 2 * held), 1 + eta * eta)))
+    spread[-1] = 1 / (beta2 - beta1 * beta1)
+    held = (1 - eta) ** 2 * np.cumsum(beta2**j * (1 - j / window) ** 2)
+    momentum = np.minimum((1 + eta) * sigma, np.sqrt(spread * held))
+    return float(np.max(beta1 * momentum * _loss(1 / held, 1 + eta * eta)))
 
 
 @lru_cache(maxsize=256)
