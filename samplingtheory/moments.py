@@ -53,10 +53,11 @@ def dot(a: Array, b: Array) -> Array:
 
 
 def exact(value: Any, like: Array) -> Any:
-    """`value` as a Fraction where `like` holds Fractions, else unchanged (0.5 is exactly 1/2)."""
-    if np.dtype(object) is getattr(like, "dtype", None) and isinstance(value, (int, float)) and math.isfinite(value):
+    """`value` as a Fraction where `like` holds Fractions (0.5 is exactly 1/2), as a float where it holds floats."""
+    kind = getattr(like, "dtype", None)
+    if kind is np.dtype(object) and isinstance(value, (int, float)) and math.isfinite(value):
         return Fraction(value)
-    return value
+    return float(value) if kind is np.dtype(float) and isinstance(value, Fraction) else value
 
 
 def exact_array(n: Array, like: Array) -> Array:

@@ -32,6 +32,11 @@ def _length(G: Array) -> Array:
     return np.sqrt(dot(G, G))[:, None]
 
 
+def _equal(size: Array, d: int) -> Array:
+    """Deviation of each of d equal coordinates of an error whose mean square is size^2."""
+    return size / math.sqrt(d)
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """e ~ N(0, eps^2 |G|^2 I/d): E|e|^2 = eps^2 |G|^2."""
@@ -46,7 +51,7 @@ class Gaussian:
         return 1 + self.eps * self.eps
 
     def deviation(self, G: Array) -> Array:
-        return self.eps / math.sqrt(G.shape[-1]) * _length(G)
+        return _equal(self.eps * _length(G), G.shape[-1])
 
     def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
         return gaussian_batch(G, self.deviation(G), n, rng)
@@ -83,7 +88,7 @@ class AdditiveGaussian:
         _check("sigma", self.sigma)
 
     def deviation(self, G: Array) -> Array:
-        return np.full((len(G), 1), self.sigma / math.sqrt(G.shape[-1]))
+        return _equal(np.full((len(G), 1), self.sigma), G.shape[-1])
 
     def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
         return gaussian_batch(G, self.deviation(G), n, rng)
@@ -106,7 +111,7 @@ class Sphere:
         return 1 + self.eps * self.eps
 
     def deviation(self, G: Array) -> Array:
-        return self.eps / math.sqrt(G.shape[-1]) * _length(G)
+        return _equal(self.eps * _length(G), G.shape[-1])
 
     def batch(self, G: Array, n: Array, rng: np.random.Generator) -> Any:
         radius, d = self.eps * _length(G), G.shape[-1]
@@ -222,7 +227,8 @@ class ContinuousOracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
-        self.check_start = getattr(base, "check_start", lambda x0: None)
+        if hasattr(base, "check_start"):
+            self.check_start = base.check_start
 
     def law(self, x: Array) -> Uncorrelated:
         G = self.gradient(x)

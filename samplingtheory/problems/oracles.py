@@ -227,7 +227,8 @@ class Oracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
-        self.check_start = getattr(base, "check_start", lambda x0: None)
+        if hasattr(base, "check_start"):
+            self.check_start = base.check_start
         noise.atoms(np.zeros((1, self.dim)))  # lengths are checked at the door
 
     def atoms(self, x: Array) -> tuple[Array, Array]:

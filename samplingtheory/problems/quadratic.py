@@ -103,12 +103,11 @@ def _root(cov: Array) -> Array:
 
 
 def bartlett(dof: Array, d: int, rng: np.random.Generator) -> Array:
-    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k the largest min(d, dof):
-    Bartlett (1933)."""
+    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k = min(d, largest dof): Bartlett (1933)."""
     m = np.maximum(dof, 0)[:, None]
-    j = np.arange(max(1, math.ceil(min(d, m.max()))))
     if ((m > 0) & (m < d) & (m != np.floor(m))).any():
         raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")
+    j = np.arange(max(1, math.ceil(min(d, m.max()))))
     T = np.tril(rng.standard_normal((len(m), d, len(j))), -1)
     T[:, j, j] = np.sqrt(2 * rng.standard_gamma(np.maximum(m - j, 0) / 2))
     T *= (j < m)[:, None, :]  # fewer than d degrees of freedom: a trapezoid
@@ -157,12 +156,8 @@ class GaussianBatch:
 
     def _bartlett(self) -> Array:
         """(R, d, d) factor T root', with the sample covariance as its square over dof."""
-        T = self._trapezoid()
+        T = bartlett(self.dof, self.mean.shape[-1], self._rng)
         return self._root[:, None] * T if self.noise.ndim == 1 else self._root @ T
-
-    def _trapezoid(self) -> Array:
-        """(R, d, k) lower T with T T' ~ Wishart(dof, I), k the largest min(d, dof)."""
-        return bartlett(self.dof, self.mean.shape[-1], self._rng)
 
     def without(self, rows: Array) -> Emptied:
         return Emptied(self, ~rows)
@@ -184,7 +179,7 @@ class GaussianBatch:
 
         The first row of a Bartlett factor belongs to the direction u; a reflection takes the first axis to u.
         """
-        m, T = np.maximum(self.dof, 0), self._trapezoid()
+        m, T = np.maximum(self.dof, 0), bartlett(self.dof, self.mean.shape[-1], self._rng)
         along, total = (np.where(m > 0, scatter[name], 0) * m for name in ("along", "total"))
         T[:, 0, 0] = 0
         T *= np.sqrt(divide(np.maximum(total - along, 0), (T * T).sum((-2, -1)), 0.0))[:, None, None]

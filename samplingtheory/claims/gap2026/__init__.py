@@ -4,7 +4,15 @@ The lagged rule, in which one batch sizes the next, can be repaired; a rule that
 needs high dimension.
 """
 
-from . import extensions, extensions_adaptive, extensions_composite, lagged, lagged_practice
+from . import (
+          extensions,
+          extensions_adaptive,
+          extensions_composite,
+          lagged,
+          lagged_practice,
+          same_batch,
+          same_batch_rates,
+)
 
-CLAIMS = (*lagged.CLAIMS, *lagged_practice.CLAIMS, *extensions.CLAIMS, *extensions_adaptive.CLAIMS,
-          *extensions_composite.CLAIMS)
+CLAIMS = (*same_batch.CLAIMS, *same_batch_rates.CLAIMS, *lagged.CLAIMS, *lagged_practice.CLAIMS, *extensions.CLAIMS,
+          *extensions_adaptive.CLAIMS, *extensions_composite.CLAIMS)

@@ -310,7 +310,7 @@ cost = Claim(
         2 * s.L * path.gap[-1:] * up_to(path.n)[-1:], GOLDEN_RATIO + 0 * path.gap[-1:])),
     hypotheses={"smooth": SMOOTH, "rule": Hypothesis("the lagged test with theta'", lambda case, seen: 1 - seen["lag"]
                                                      / case.symbols.test, ("lag",))},
-    tight=(cost_case(20.0, 6000),), generic=tuple(cost_case(t, k) for t, k in ((0.1, 40), (0.5, 60), (0.9, 100),
+    tight=(cost_case(20.0, 6000),), generic=tuple(cost_case(t, k) for t, k in ((0.1, 100), (0.5, 60), (0.9, 100),
                                                                                (3.0, 500))),
     broken={"rule": (cost_case(0.7, 300, ran=0.49, name="theta = .7, not repaired"),
                      cost_case(0.8, 1000, ran=0.64, name="theta = .8, not repaired"))},

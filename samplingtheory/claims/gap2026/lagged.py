@@ -55,9 +55,9 @@ def nonconvex_bound(s: Symbols, gap: Any, z: Any) -> Any:
 
 def mean_case(theta2: float, steps: int = 400, d: int = 1, name: str = "", **how: Any) -> Case:
     """Real n on an isotropic quadratic: (E gap, E z) exactly."""
-    ran = how.pop("ran", theta2)
+    ran, x0 = how.pop("ran", theta2), how.pop("x0", BIG if d == 1 else np.ones(d))
     return case(name or f"mean recursion, theta^2 = {theta2:g}", isotropic(d), theta2, norm_rule(ran, 1.0),
-                BIG if d == 1 else np.ones(d), MeanRecursion(steps), **how)
+                x0, MeanRecursion(steps), **how)
 
 
 def beyond(theta2: float, factor: float = 1.05, steps: int = 2000, **how: Any) -> Case:
@@ -229,7 +229,8 @@ linear = Claim(
     quantity=many(rates.rate), hypotheses=LINEAR | {"fresh": FRESH},
     tight=(mean_case(0.25, 200), mean_case(0.81, 200),
            mean_case(0.49, 200, alpha=1 / 1.49, name="step 1/(1 + theta^2)"),
-           mean_case(0.5, 300, alpha=0.999, name="99.9 % of the threshold")),
+           mean_case(0.5, 300, alpha=0.999, name="99.9 % of the threshold"),
+           mean_case(0.25, 100, x0=[0.0], name="from the minimiser")),
     generic=(five_case(True, HALF, Enumerate(3)), five_case(False, HALF, Enumerate(3))),
     broken={"smooth": (mistold("L", MeanRecursion(100)),),
             "strongly convex": (mistold("mu", MeanRecursion(100)),),
@@ -278,7 +279,7 @@ sharp_step = Claim(
     statement=r"\mathbb{E}_k[F(x_{k+1})-F^*+p_r z_{k+1}]\le(1-r)(F(x_k)-F^*+p_r z_k),\quad"
               r"A^*=1-(1-\alpha\mu)^2\mathrm{\ in\ place\ of\ }A",
     explain="Attained for every mu < L by a stretched quadratic with the noise across the gradient: one step cannot "
-            "be bounded better with this potential. Over many steps it is loose (docs/findings.md).",
+            "be bounded better with this potential. From three steps on it is loose (docs/findings.md).",
     quantity=potential(rates.sharp),
     hypotheses=LINEAR | {"step": LIMIT, "fresh": FRESH},
     tight=(across(0.1, 0.25), across(0.1, 0.5), across(0.1, 0.8), across(0.5, 0.25), across(0.01, 0.25)),
