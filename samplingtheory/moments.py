@@ -167,7 +167,9 @@ class Weighted:
 
     @cached_property
     def mean(self) -> Array:
-        return (self.weights[..., None] * self.atoms).sum(-2)
+        if self.atoms.dtype == object:
+            return (self.weights[..., None] * self.atoms).sum(-2)
+        return (self.weights[..., None, :] @ self.atoms)[..., 0, :]
 
     @property
     def direction(self) -> Array:
@@ -188,7 +190,9 @@ class Weighted:
 
     @cached_property
     def total(self) -> Array:
-        return self._spread((self.weights * dot(self._centred, self._centred)).sum(-1))
+        if self.atoms.dtype == object:
+            return self._spread((self.weights * dot(self._centred, self._centred)).sum(-1))
+        return self._spread(np.einsum("...a,...ad,...ad->...", self.weights, self._centred, self._centred))
 
     @cached_property
     def along(self) -> Array:

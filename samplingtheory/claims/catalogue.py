@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from . import adadagrad2024, bollapragada2018, byrd2012, espath2021, lau2024, worst_cases, xie2020
+from . import (
+    adadagrad2024,
+    bollapragada2018,
+    byrd2012,
+    espath2021,
+    gap2026,
+    lau2024,
+    worst_cases,
+    xie2020,
+)
 from .base import Claim
 
 catalogue: tuple[Claim, ...] = (
@@ -13,4 +22,5 @@ catalogue: tuple[Claim, ...] = (
     *adadagrad2024.CLAIMS,
     *lau2024.CLAIMS,
     *worst_cases.CLAIMS,
+    *gap2026.CLAIMS,
 )

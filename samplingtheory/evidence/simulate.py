@@ -62,8 +62,8 @@ class Bet:
         worst = int(np.argmax(means))
         keep = np.unique(np.geomspace(1, runs, min(120, runs)).astype(int)) - 1
         series = {"kind": "wealth", "runs": [int(i) + 1 for i in keep], "wealth": thin(log_wealth[keep]),
-                  "threshold": math.log(1 / self.risk), "k": list(range(1, K + 1)), "measured": thin(means),
-                  "bound": [1.0] * K}
+                  "threshold": math.log(1 / self.risk), "k": [int(k) for k in thin(np.arange(1, K + 1))],
+                  "measured": thin(means), "bound": [1.0] * len(thin(means))}
         first = betting.first_refutation(log_wealth, self.risk)
         where = f"k = {worst + 1}" + (f", refuted after {first} runs" if first is not None else "")
         if cut:

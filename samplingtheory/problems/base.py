@@ -57,7 +57,8 @@ class Batch:
     weight   conditional probability of the batch given its parent (None: it was drawn at random)
     value    y (E, d) -> F_S(y) - F_S(x), in a form that does not cancel; None where no function is known
     blocks   B -> means (E, B, d) of a random split of each batch into B equal parts (by one sample at most)
-    counts   how often each atom of a finite support is held, (E, A): what a larger batch extends
+    counts   how often each atom of a finite support is held, (E, A), or a function that says so: what a larger batch
+             extends; None for continuous laws, whose moments are joined to those of the new samples
     """
 
     moments: Any
@@ -65,14 +66,21 @@ class Batch:
     parent: Array | None = None
     weight: Array | None = None
     value: Callable[[Array], Array] | None = field(default=None, repr=False)
-    counts: Array | None = field(default=None, repr=False)
+    counts: Array | Callable[[], Array] | None = field(default=None, repr=False)
     blocks: Callable[[int], Array] | None = field(default=None, repr=False)
+
+    @property
+    def held(self) -> Array | None:
+        """`counts` as an array."""
+        return self.counts() if callable(self.counts) else self.counts
 
     def without(self, rows: Array) -> Batch:
         """The same batches with those of `rows` emptied: extending them then draws afresh."""
+        if hasattr(self.moments, "without"):
+            return replace(self, moments=self.moments.without(rows))
         if self.counts is None:
-            raise ValueError("only batches of a finite support can be extended or redrawn in place")
-        return replace(self, counts=np.where(rows[:, None], 0, self.counts))
+            raise ValueError("this problem's batches can be neither extended nor redrawn in place")
+        return replace(self, counts=np.where(rows[:, None], 0, self.held))
 
 
 @runtime_checkable
@@ -82,7 +90,7 @@ class Problem(Protocol):
     constants   `Constants`                gap(x)      F(x) - F*, never a difference of two large values
     population  N without replacement, else inf        gap_error   error of gap(x) that the minimiser causes
     law(x)      exact `Moments`            draw(x, n, rng) -> `Batch`, n (R,) whole, one size a replicate;
-    finite supports also take batch=, a batch to extend to n (one size a row of it)
+    most also take batch=, a batch to extend to n (one size a row of it)
     """
 
     constants: Constants

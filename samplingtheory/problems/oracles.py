@@ -244,5 +244,5 @@ class Oracle:
     def law(self, x: Array) -> Weighted:
         return exact_law(*self.atoms(x), math.inf)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
-        return draw_batch(*self.atoms(x), n, math.inf, rng)
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
+        return draw_batch(*self.atoms(x), n, math.inf, rng, batch=batch)

@@ -2,7 +2,8 @@
 
 phi'' lies in [low, 1], so L = lmax(A'A/N) and mu = low L, rounded outwards. F* is not known: `gap` is F(x) - 0, and
 0 <= F* is certain; a bound that is told a larger gap than the true one stays valid. There is no `minimiser`.
-`curvatures` (d,) are the row sums of |A'A/N|: F lies below its expansion with sum_i curvatures_i z_i^2/2.
+`curvatures` (d,) are the row sums of |A'A/N|: F lies below its expansion with sum_i curvatures_i z_i^2/2; where columns
+are strongly correlated their sum can exceed d L.
 """
 
 from __future__ import annotations
