@@ -7,9 +7,9 @@ Prediction. As for the exact test (docs/findings.md, section 4) one-step rates d
 strictly better. Beyond the step condition of (c*) the worst case exceeds its value.
 
 Found. Wrong for two steps: their worst case is (1 - r)^2, attained by diag(mu, L) from the flat axis with z_0 = 0.
-Three and more are strictly better: .875214 and .872633 a step against .878017 at mu/L = .1, theta = .5, alpha = 1/(L M), and
-.586299, .580693 against .594641 at mu/L = .5. The slowest quadratic has .8579 and .5428. Where the step condition fails
-(mu/L = .5, theta = .7) one step has .779120 > .777035, three steps .774090.
+Three and more are strictly better: .875214 and .872633 a step against .878017 at mu/L = .1, theta = .5, step 1/(LM),
+and .586299, .580693 against .594641 at mu/L = .5. The slowest quadratic has .8579 and .5428. Where the step condition
+fails (mu/L = .5, theta = .7) one step has .779120 > .777035, three steps .774090.
 """
 
 from __future__ import annotations

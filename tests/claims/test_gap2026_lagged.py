@@ -179,7 +179,7 @@ def test_the_sharp_step_is_sharp():
 
 
 def test_two_steps_from_the_flat_axis_are_sharp_and_three_are_not():
-    """z_0 = 0 and the noise along the steep axis: (1 - r)^2 after two steps exactly, less than (1 - r)^3 after three."""
+    """z_0 = 0, noise along the steep axis: (1 - r)^2 after two steps exactly, less than (1 - r)^3 after three."""
     case = lagged_cases.case("x", lagged_cases.stretched(0.1, 1), 0.25, lagged_cases.norm_rule(0.25, 1.0, 1e18),
                              [1.0, 0.0], MeanRecursion(3))
     path, _ = case.evidence.means(case)
