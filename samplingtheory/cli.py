@@ -1,4 +1,4 @@
-"""The command line: verify, list, show, experiment."""
+"""The command line: verify, list, show, experiment, distributed, conform."""
 
 from __future__ import annotations
 
@@ -167,6 +167,93 @@ def _bar(console: Console, total: int) -> Iterator[Any]:
             progress.advance(task)
 
         yield advance
+
+
+# ---------------------------------------------------------------- distributed
+
+
+@app.command()
+def distributed(
+    nproc: Annotated[int, typer.Option(help="Ranks, at least 2.")] = 2,
+    backend: Annotated[str, typer.Option(help="gloo, or nccl (one GPU per rank).")] = "gloo",
+    device: Annotated[str, typer.Option(help="cpu, or cuda: gloo on GPU tensors.")] = "cpu",
+    timeout: Annotated[float, typer.Option(help="Seconds after which all ranks are ended.")] = 300.0,
+    fault: Annotated[str, typer.Option(
+        help="Plant one on the last rank: kill, nan, differ, frozen, stall, disagree or share.")] = "",
+) -> int:
+    """Compare the statistics of DDP, FSDP2, accumulation and one process with NumPy, over ranks.
+
+    Exit status: 0 everything agrees, 1 it does not or a rank failed, 2 usage (or no PyTorch), 130 interrupted.
+    """
+    from .distributed.launch import PARTS, launch
+
+    parts = PARTS if not fault else ("checks",) if fault == "disagree" else ("train",)
+    outcome = launch(nproc, backend, "cuda" if backend == "nccl" else device, timeout, parts, fault)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for row in outcome.rows:
+        console.print(_agreement(row))
+    for line in outcome.errors:
+        print(f"samplingtheory: {line}", file=sys.stderr)
+    good = sum(row["passed"] for row in outcome.rows)
+    console.print(f"\n{good} of {len(outcome.rows)} checks agree on {nproc} ranks ({backend})" if outcome.rows else
+                  f"\nno verdict on {nproc} ranks ({backend}): a rank failed")
+    return outcome.status
+
+
+def _agreement(row: dict[str, Any]) -> Text:
+    """One line of the verdict table: error and limit, what was computed how, from how many units."""
+    colour = "green" if row["passed"] else "bold red"
+    if "losses" in row:
+        return Text("✓", colour).append("  losses " + " ".join(f"{loss:.6g}" for loss in row["losses"]), "default")
+    text = Text("✓" if row["passed"] else "✗", colour)
+    text.append(f" {float(row['error']):>8.1e} {'<=' if row['passed'] else '> '} {row['limit']:<7.0e} ")
+    return text.append(f"{row['model']:<11} {row['dtype']:<7}  {row['units']:>2} {row['scope']:<16} ").append(
+        row["check"], colour)
+
+
+# ---------------------------------------------------------------- conform
+
+
+@app.command()
+def conform(
+    target: Annotated[str | None, typer.Argument(metavar="[MODULE:CALLABLE]", show_default=False,
+                                                 help="What to check; our own implementations if left out.")] = None,
+    kind: Annotated[str | None, typer.Option(help="norm, inner-product, ..., adam, prox, theorem; required unless the "
+                                                  "object carries it.")] = None,
+    role: Annotated[str | None, typer.Option(help="exact, same-batch, lagged or pilot.")] = None,
+    replacement: Annotated[bool, typer.Option("--replacement", help="Batches are drawn with replacement.")] = False,
+    flag: Annotated[list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="A further flag of the check, such as "
+                                                   "monotone, layout=2,3 or answers=accept; repeatable.")] = None,
+    expect: Annotated[list[str] | None, typer.Option(metavar="CHECK=REASON", help="An expected failure; it is an error "
+                                                     "if it passes. Repeatable.")] = None,
+    value: Annotated[str | None, typer.Option(metavar="MODULE:CALLABLE", help="For a prox: x -> h(x).")] = None,
+    examples: Annotated[int | None, typer.Option(help="Examples a check: 50; for our own 360, over all kinds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random examples from this seed; by default always the same.")] = None,
+    third_party: Annotated[bool, typer.Option("--third-party", help="Check torch and optax, if installed.")] = False,
+    matrix: Annotated[Path | None, typer.Option(help="Write the kill matrix (checks x planted mistakes) here.")] = None,
+    vectors: Annotated[Path | None, typer.Option(help="Write the language-neutral test vectors here.")] = None,
+) -> int:
+    """Check an implementation of a batch-size test, an optimizer, a prox or a claim.
+
+    Exit status: 0 every check passed (or failed as expected), 1 one did not, 2 usage.
+    """
+    if examples is not None and examples < 1 or seed is not None and seed < 0:
+        raise UserError(f"examples is {examples}, seed {seed}; give whole numbers, examples at least 1, seed at least 0")
+    try:
+        from .testing import conform as kit
+    except ModuleNotFoundError as error:
+        raise UserError(str(error)) from None
+    if target is not None:
+        flags = kit.flags_of({"role": role, "replacement": replacement or None, "value": value}, flag or [])
+        report = kit.conform(kit.load(target), kind, flags, expected=kit.expected_of(expect or []),
+                             examples=examples or 50, seed=seed)
+        print(report)
+        return 0 if report.ok else 1
+    done = kit.write_files(matrix, vectors, examples, lambda line: print(line, flush=True))
+    if done is not None:
+        return done
+    reports = kit.check_third_party(examples or 50, seed) if third_party else kit.check_ourselves(examples or 360, seed)
+    return kit.print_reports(reports, lambda line: print(line, flush=True))
 
 
 # ---------------------------------------------------------------- list, show
