@@ -176,6 +176,6 @@ def diagnose(p: Prox) -> str:
 
 
 def prox_checks(prox: Any, value: Any = None, *, expected_failures: Mapping[str, str] | None = None,
-                examples: int = EXAMPLES, seed: int | None = None, **flags: Any) -> Iterator[Deferred]:
+                examples: int = EXAMPLES, seed: int | None = None, **flags: Any) -> list[Deferred]:
     """The same checks one by one, for pytest."""
     return deferred(as_prox(prox, value, **flags), PROX_CHECKS, expected_failures, examples, seed)

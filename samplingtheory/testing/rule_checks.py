@@ -102,7 +102,7 @@ def degenerate(rule: BatchRule, e: RuleExample) -> None:
     if e.change["case"] == "zero mean" and rule.kind == "orthogonality":
         return  # no direction, so nothing is asserted but a number
     if first == 0:
-        most = N if rule.monotone else 1
+        most = N if rule.monotone or rule.answers == "accept" else 1
         need(n <= most, f"asks for {n:g} samples though there is nothing to average away ({e.change['case']})")
     elif first == math.inf and rule.answers == "accept":
         need(n > N, f"accepts a batch with noise and no signal ({e.change['case']})")
