@@ -1,11 +1,11 @@
 """What do the statistics cost?  python -m experiments.benchmarks.distributed [--rounds 15] [--nproc 2] [--skip-ranks]
 
 Prediction: the monitor reads every gradient once (a few percent of a step, less for larger batches), sends one small
-message and copies nothing; per-sample norms are nearly free on a perceptron, and at most 1.3 of a plain backward pass on a
-transformer, inner products at most 1.8, while torch.func costs several times that.
+message and copies nothing; per-sample norms are nearly free on a perceptron, and at most 1.3 of a plain backward pass
+on a transformer, inner products at most 1.8, while torch.func costs several times that.
 
-Rounds in which the variants take turns; medians over rounds of ratios made within one. CPU time, one thread a process: the
-monitor's own share is measured inside its calls, since a difference of whole steps drowns in the noise of a shared
+Rounds in which the variants take turns; medians over rounds of ratios made within one. CPU time, one thread a process:
+the monitor's own share is measured inside its calls, since a difference of whole steps drowns in the noise of a shared
 machine; the ratio of whole steps stands beside that of plain steps to plain steps. A pass that is thrown away stands
 before each plain one, which would otherwise start from the caches that torch.func leaves.
 
@@ -149,7 +149,8 @@ def cases() -> dict[str, tuple[nn.Module, Any, Tensor, Tensor]]:
 
 
 def per_sample(model: nn.Module, loss: Any, x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
-    """Median ratios to a plain forward and backward pass made in the same round, torch.func in a third of the rounds."""
+    """Median ratios to a plain forward and backward pass made in the same round, torch.func in a third of the
+    rounds."""
     statistics = PerSample(model, loss, "mean")
     names = list(statistics.paths(x, y))
 
@@ -161,8 +162,9 @@ def per_sample(model: nn.Module, loss: Any, x: Tensor, y: Tensor, rounds: int) -
         for table in functional(model, loss, x, y, names).values():
             mean_part(table, True)
 
-    tasks: dict[str, Callable[[], Any]] = {"warm": plain, "plain": plain, "null": plain, "norms": lambda: statistics(x, y, inner=False),
-                                           "inner": lambda: statistics(x, y), "torch.func": oracle}
+    tasks: dict[str, Callable[[], Any]] = {
+        "warm": plain, "plain": plain, "null": plain, "norms": lambda: statistics(x, y, inner=False),
+        "inner": lambda: statistics(x, y), "torch.func": oracle}
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for r in range(rounds + 1):
         for name, task in tasks.items():
@@ -183,7 +185,8 @@ def tables(rounds: int, nproc: int, with_ranks: bool) -> dict[str, Any]:
     console, found = Console(width=140), {}
     if with_ranks:
         found["ranks"] = launch(nproc, rounds)
-        table = Table(title=f"monitor, {nproc} gloo ranks, {found['ranks'][0]['parameters'] / 1e6:.1f} million parameters, "
+        table = Table(title=f"monitor, {nproc} gloo ranks, {found['ranks'][0]['parameters'] / 1e6:.1f} million "
+                            f"parameters, "
                             f"{SEQUENCES} sequences of {CONTEXT} a rank", box=None)
         for name in ("", "CPU in the monitor", "whole step, ratio", "null run: least, median, most", "memory / gradients"):
             table.add_column(name)

@@ -110,7 +110,8 @@ def hooks(layers: Layers, found: dict[str, Part], leaves: list[Tensor], B: int, 
     def forward(module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
         a, first = args[0].detach(), not output.requires_grad
         if strict and (len(a) != B or module in ran):
-            raise ValueError(f"{type(module).__name__} ({', '.join(layers[module].values())}) now runs twice or without a "
+            raise ValueError(f"{type(module).__name__} ({', '.join(layers[module].values())}) now runs twice or "
+                             f"without a "
                              f"batch axis of {B}, unlike in the first batch: make a PerSample anew, or one a use")
         if len(a) != B:
             return None  # no batch axis: `plan` finds the parameter wanting

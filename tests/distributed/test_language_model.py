@@ -106,7 +106,7 @@ def test_learning_rate_is_by_samples():
 def test_a_small_sweep_resumes_and_is_evaluated(tmp_path, capsys):
     arms = [ARMS[0], next(a for a in ARMS if a["rule"] == "unbiased")]
     todo = [{"arm": arm, "seed": seed, "sequences": 64} for seed in range(2) for arm in arms]
-    results, seconds = e10.sweep(tmp_path, todo)
+    results, _seconds = e10.sweep(tmp_path, todo)
     stamps = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
     again, _ = e10.sweep(tmp_path, todo)
     assert again == results and {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == stamps
