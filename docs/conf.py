@@ -30,9 +30,7 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
-autodoc_default_options = {"members": True, "exclude-members": "init, step, batch"}
-# Docstrings are plain text with formulas in ASCII; read as reStructuredText, their |x| and * would be markup.
+autodoc_typehints = "signature"
 html_theme = "alabaster"
 html_static_path = ["_static"]
 html_css_files = ["docs.css", "claims.css"]

@@ -23,9 +23,10 @@ import numpy as np
 
 from .language_model.arms import ARMS, CONSTANT, MATCHED, PRINTED, STAGES, name_of
 
-PAPER = """Table of Lau et al. (2024), MicroLlama 300M, 4 workers, 2 million sequences of C4, start 256, b_max 8192, one run an
-arm: eta .15, .2, .25, .275: average batch 3770, 7878, 2373, 7965, val loss 3.811, 4.720, 3.361, 4.677; constant 2048, 4096,
-8192: 5.005, 5.741, 6.192; stage-wise 2048-4096-8192: 4.604. Here: 0.13 million parameters, bytes, context 64, b_max 512."""
+PAPER = """Table of Lau et al. (2024), MicroLlama 300M, 4 workers, 2 million sequences of C4, start 256, b_max 8192, one
+run an arm. eta .15, .2, .25, .275: average batch 3770, 7878, 2373, 7965, val loss 3.811, 4.720, 3.361, 4.677; constant
+2048, 4096, 8192: 5.005, 5.741, 6.192; stage-wise 2048-4096-8192: 4.604. Here: 0.13 million parameters, bytes, context
+64, b_max 512."""
 SEEDS = 5
 DATA = Path(__file__).parent / "data"
 
@@ -102,7 +103,7 @@ def statements(by_arm: dict[str, list[dict]], sequences: int, start: int = 8, mo
     every = [r["own"] for runs in by_arm.values() for r in runs]
     same = [r["own"]["steps"] == r["matched"]["steps"] for runs in by_arm.values() for r in runs if "matched" in r]
     excess = [(r["samples"] - sequences, r["sizes"][-1][0]) for r in every]
-    monotone = all(a[0] <= b[0] for r in adaptive for a, b in zip(r["own"]["sizes"], r["own"]["sizes"][1:], strict=False))
+    monotone = all(r["own"]["sizes"] == sorted(r["own"]["sizes"], key=lambda part: part[0]) for r in adaptive)
     sizes = [size for r in every for size, _ in r["sizes"]]
     factors = [f for r in adaptive for f in r["own"].get("factor", [])]
     printed = [r for r in adaptive if r["arm"]["rule"] == PRINTED]
@@ -143,9 +144,9 @@ def caption(shaped: dict[str, Any]) -> str:
     better = [p for p in shaped["pairs"] if p["equal steps"][0] + p["equal steps"][1] < 0]
     below = [p for p in shaped["pairs"] if p["largest"][0] + p["largest"][1] < 0]
     n = len(shaped["pairs"])
-    return (f"{shaped['sequences']} sequences, {shaped['rows'][0]['seeds']} seeds. Against the constant batch with as many "
-            f"steps: {len(better)} of {n} schedules better, {len(worse)} worse, the rest not told apart (95 % paired t). "
-            f"Against {shaped['largest']}: {len(below)} of {n} better.")
+    return (f"{shaped['sequences']} sequences, {shaped['rows'][0]['seeds']} seeds. Against the constant batch with as "
+            f"many steps: {len(better)} of {n} schedules better, {len(worse)} worse, the rest not told apart (95 % "
+            f"paired t). Against {shaped['largest']}: {len(below)} of {n} better.")
 
 
 def table(shaped: dict[str, Any], seconds: dict[str, float]) -> Any:

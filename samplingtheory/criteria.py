@@ -388,8 +388,8 @@ class _Divided:
 class Repaired:
     """A practical test with theta'^2 = theta^2 / (c (1 + theta^2)): |g|^2 is (1 + theta^2)|grad F|^2 when it is met.
 
-    Of several tolerances the squares are added: theta'^2 = theta^2/(1 + theta^2 + nu^2), nu'^2 alike; xi' = xi/(1 + xi).
-    Equal to total/n <= theta^2 (|g|^2 - total/n), but never without signal as `Debiased` may be. c > 1 pays for an
+    Of several tolerances the squares are added: theta'^2 = theta^2/(1 + theta^2 + nu^2), nu'^2 alike; xi' = xi/(1 +
+    xi). Equal to total/n <= theta^2 (|g|^2 - total/n), but never without signal as `Debiased` may be. c > 1 pays for an
     estimated variance. For the inner product test alone it is right only if all noise lies along the gradient.
     StepInnerProductTest stays as it is: it compares with the realised step, whose mean is what condition M has on its
     right. Source: ours (docs/gap.md).

@@ -338,7 +338,8 @@ class SameBatch:
     def layers(self, start: Array, view: View) -> Iterator[Layer]:
         """The law of the accepted batch at every point of the view, on the lattice of all subsets."""
         N = int(view.problem.population)
-        atoms, cap = view.problem.atoms(view.state.x)[0], min(self.cap, N)
+        problem: Any = view.problem
+        atoms, cap = problem.atoms(view.state.x)[0], min(self.cap, N)
         one = Fraction(1) if atoms.dtype == object else 1.0
         sweep = extended if self.on_fail == "extend" else redrawn
         return sweep(start, N, partial(self._asked, view, atoms, cap),
@@ -363,9 +364,9 @@ class SameBatch:
         for n, drawn, counts, weight in self.layers(start, view):
             p, i = np.nonzero(weight > 0)
             rows.append((p, counts[i], np.full(len(p), float(n)), np.full(len(p), float(drawn)), weight[p, i]))
-        parent, counts, n, drawn, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
-        held = Batch(None, drawn, parent, weight, counts=counts)
-        return view.problem.draw(view.state.x, n, EVERY, batch=held)  # type: ignore[call-arg]
+        parent, held, size, paid, chance = (np.concatenate(column) for column in zip(*rows, strict=True))
+        batch = Batch(None, paid, parent, chance, counts=held)
+        return view.problem.draw(view.state.x, size, EVERY, batch=batch)  # type: ignore[call-arg]
 
     def _listed(self, problem: Any) -> bool:
         small = hasattr(problem, "atoms") and problem.population * problem.dim <= CHUNK
@@ -373,14 +374,15 @@ class SameBatch:
 
     def _by_prefixes(self, start: Array, view: View, cap: float) -> Batch:
         """One random order a replicate; the test of all its prefixes at once decides where it stops."""
-        R, N = len(start), int(view.problem.population)
+        problem: Any = view.problem
+        R, N = len(start), int(problem.population)
         size, ranks = np.empty(R), np.empty((R, N), dtype=np.int64)
         rows = max(1, CACHED // (N * view.problem.dim))
         for i in range(0, R, rows):
             part = slice(i, min(i + rows, R))
             order = view.rng.random((len(range(R)[part]), N)).argsort(axis=1)
             np.put_along_axis(ranks[part], order, np.broadcast_to(np.arange(N), order.shape), axis=1)
-            atoms = view.problem.atoms(view.state.x[part])[0]
+            atoms = problem.atoms(view.state.x[part])[0]
             size[part] = self._stops(start[part], atoms, order, cap)
         held = Batch(None, size, counts=(ranks < size[:, None]).astype(int))
         return view.problem.draw(view.state.x, size, view.rng, batch=held)  # type: ignore[call-arg]

@@ -1,8 +1,8 @@
 """One arm on real ranks, or in one process.
 
     torchrun --nproc-per-node 4 -m experiments.language_model --rule unbiased --eps 1 --parallel fsdp
-    torchrun --nproc-per-node 8 -m experiments.language_model --backend nccl --dtype bfloat16 --size large --context 1024 \\
-        --start 256 --most 8192 --sequences 2000000 --rate 4e-4 --rule unbiased --eps 0.5 --micro-most 8
+    torchrun --nproc-per-node 8 -m experiments.language_model --backend nccl --dtype bfloat16 --size large \\
+        --context 1024 --start 256 --most 8192 --sequences 2000000 --rate 4e-4 --rule unbiased --eps 0.5 --micro-most 8
     python -m experiments.language_model --size small --steps 200
 """
 

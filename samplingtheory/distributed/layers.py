@@ -1,4 +1,4 @@
-"""Per-sample gradients of common layers from what a plain backward pass sees: their input and the gradient of their output.
+"""Per-sample gradients of common layers from what a plain backward pass sees: input, and gradient of the output.
 
 A rule maps (module, input (B, ...), delta (B, ...)) to one `Part` a parameter: the gradient summed over samples, and of
 each sample's c_i the squared norm |c_i|^2 and the inner product <c_i, sum c>, without a table of B gradients where that

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import Part
-from .per_sample import Loss, PerSample, functional, mean_part
+from .passes import Loss, functional, mean_part
+from .per_sample import PerSample
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:

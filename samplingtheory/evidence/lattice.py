@@ -2,8 +2,9 @@
 
     Q = |E g - G|/|G|        ip = <E g, G>/|G|^2        rv = E|g - G|^2/|G|^2        G = grad F(x)
 
-Sequential rules (`SameBatch`) are followed on the lattice of subsets, layer by layer, so that N = 20 needs little memory;
-rules whose batch is fresh once its size is known (`Ahead`, `Behind`, `Pilot`, `Fixed`) need the law of that size only.
+Sequential rules (`SameBatch`) are followed on the lattice of subsets, layer by layer, so that N = 20 needs little
+memory; rules whose batch is fresh once its size is known (`Ahead`, `Behind`, `Pilot`, `Fixed`) need the law of that
+size only.
 """
 
 from __future__ import annotations

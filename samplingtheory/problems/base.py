@@ -80,7 +80,7 @@ class Batch:
             return replace(self, moments=self.moments.without(rows))
         if self.counts is None:
             raise ValueError("this problem's batches can be neither extended nor redrawn in place")
-        return replace(self, counts=np.where(rows[:, None], 0, self.held))
+        return replace(self, counts=np.where(rows[:, None], 0, np.asarray(self.held)))
 
 
 @runtime_checkable

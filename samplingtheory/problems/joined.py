@@ -14,8 +14,9 @@ from ..moments import Array, divide, dot
 class Joined:
     """Moments of a Gaussian batch together with more[r] fresh samples, exactly, though the sum is no longer Wishart.
 
-    The fresh samples are independent of all that is known of the batch, whatever made it grow, and with e the difference
-    of the means sum (g - mean)(g - mean)' = S_1 + S_2 + (n_1 n_2/n) e e'. Rows with more = 0 stay as they are.
+    The fresh samples are independent of all that is known of the batch, whatever made it grow, and with e the
+    difference of the means sum (g - mean)(g - mean)' = S_1 + S_2 + (n_1 n_2/n) e e'. Rows with more = 0 stay as they
+    are.
     """
 
     population = math.inf

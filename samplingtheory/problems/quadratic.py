@@ -103,7 +103,8 @@ def _root(cov: Array) -> Array:
 
 
 def bartlett(dof: Array, d: int, rng: np.random.Generator) -> Array:
-    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k = min(d, largest dof): Bartlett (1933)."""
+    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k = min(d, largest dof): Bartlett
+    (1933)."""
     m = np.maximum(dof, 0)[:, None]
     if ((m > 0) & (m < d) & (m != np.floor(m))).any():
         raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .diagnosis import diagnose
@@ -31,6 +31,6 @@ def check_batch_rule(rule: Any, *, expected_failures: Mapping[str, str] | None =
 
 
 def batch_rule_checks(rule: Any, *, expected_failures: Mapping[str, str] | None = None, examples: int = EXAMPLES,
-                      seed: int | None = None, **flags: Any) -> Iterator[Deferred]:
+                      seed: int | None = None, **flags: Any) -> list[Deferred]:
     """The same checks one by one, for `@pytest.mark.parametrize("check", batch_rule_checks(...), ids=str)`."""
     return deferred(batch_rule(rule, **flags), RULE_CHECKS, expected_failures, examples, seed)

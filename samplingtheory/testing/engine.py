@@ -6,7 +6,7 @@ that a counter-example is shrunk. Runs are derandomised unless a seed is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -198,7 +198,6 @@ class Deferred:
 
 
 def deferred(subject: Any, checks: Sequence[Check], expected: Mapping[str, str] | None, examples: int,
-             seed: int | None) -> Iterator[Deferred]:
+             seed: int | None) -> list[Deferred]:
     check_names(checks, expected or {})
-    for check in checks:
-        yield Deferred(check, subject, expected or {}, examples, seed)
+    return [Deferred(check, subject, expected or {}, examples, seed) for check in checks]

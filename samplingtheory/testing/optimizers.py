@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -219,7 +219,7 @@ def check_optimizer(factory: Any, *, expected_failures: Mapping[str, str] | None
 
 
 def optimizer_checks(factory: Any, *, expected_failures: Mapping[str, str] | None = None, examples: int = EXAMPLES,
-                     seed: int | None = None, **flags: Any) -> Iterator[Deferred]:
+                     seed: int | None = None, **flags: Any) -> list[Deferred]:
     """The same checks one by one, for pytest."""
     return deferred(optimizer(factory, **flags), OPTIMIZER_CHECKS, expected_failures, examples, seed)
 

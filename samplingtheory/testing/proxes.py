@@ -103,15 +103,16 @@ def optimal(p: Prox, e: ProxExample) -> None:
         least = here + float((u - q) @ (z - q)) / alpha
         size = 1 + abs(here) + float(u @ u + z @ z) / alpha
         there = p.h(z)
-        need(there >= least - CLOSE * size, lambda z=z, q=q: f"prox = {q.tolist()} is not the minimiser: z = "  # noqa: B023
-             f"{z.tolist()} breaks h(z) >= h(p) + <u - p, z - p>/alpha")
+        if there < least - CLOSE * size:  # the sentence is only made when it is needed
+            need(False, f"prox = {q.tolist()} is not the minimiser: z = {z.tolist()} breaks h(z) >= h(p) + <u - p, z - p>/alpha")
 
 
 def firmly(p: Prox, e: ProxExample) -> None:
     u, v = np.array(e.u, dtype=float), np.array(e.v, dtype=float)
     a, b = p.at(e.u, e.alpha), p.at(e.v, e.alpha)
     gap = float((a - b) @ (u - v) - (a - b) @ (a - b))
-    need(gap >= -CLOSE * (1 + float(u @ u + v @ v)), f"<p - q, u - v> - |p - q|^2 = {gap:.3g} < 0: not firmly nonexpansive")
+    need(gap >= -CLOSE * (1 + float(u @ u + v @ v)), f"<p - q, u - v> - |p - q|^2 = {gap:.3g} < 0: not firmly "
+                                                     f"nonexpansive")
 
 
 def moreau(p: Prox, e: ProxExample) -> None:
@@ -158,7 +159,7 @@ def diagnose(p: Prox) -> str:
     """What a wrong soft-thresholding is known to be; other h have no list."""
     from .diagnosis import verdict
     from .engine import Failure
-    from .mistakes.proxes import l1_value, known_mistakes
+    from .mistakes.proxes import known_mistakes, l1_value
 
     rng = np.random.default_rng(0)
     asked = [(rng.standard_normal(p.dim or 3) * 2, a) for a in (0.5, 1.0, 2.0) for _ in range(4)]
@@ -176,6 +177,6 @@ def diagnose(p: Prox) -> str:
 
 
 def prox_checks(prox: Any, value: Any = None, *, expected_failures: Mapping[str, str] | None = None,
-                examples: int = EXAMPLES, seed: int | None = None, **flags: Any) -> Iterator[Deferred]:
+                examples: int = EXAMPLES, seed: int | None = None, **flags: Any) -> list[Deferred]:
     """The same checks one by one, for pytest."""
     return deferred(as_prox(prox, value, **flags), PROX_CHECKS, expected_failures, examples, seed)

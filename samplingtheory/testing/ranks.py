@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -210,7 +210,7 @@ def check_statistic(call: Any, *, expected_failures: Mapping[str, str] | None = 
 
 
 def statistic_checks(call: Any, *, expected_failures: Mapping[str, str] | None = None, examples: int = EXAMPLES,
-                     seed: int | None = None, **flags: Any) -> Iterator[Deferred]:
+                     seed: int | None = None, **flags: Any) -> list[Deferred]:
     """The same checks one by one, for pytest."""
     return deferred(statistic(call, **flags), STATISTIC_CHECKS, expected_failures, examples, seed)
 

@@ -7,7 +7,7 @@ measured side enlarged. A claim expected to fail must be refuted by its tight ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -170,6 +170,6 @@ def check_theorem(claim: Any, *, expected_failures: Mapping[str, str] | None = N
 
 
 def theorem_checks(claim: Any, *, expected_failures: Mapping[str, str] | None = None, level: str = "quick",
-                   seed: int = 0) -> Iterator[Deferred]:
+                   seed: int = 0) -> list[Deferred]:
     """The same checks one by one, for pytest."""
     return deferred(theorem(claim, level=level, root=seed), THEOREM_CHECKS, expected_failures, EXAMPLES, None)

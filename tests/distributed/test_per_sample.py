@@ -1,4 +1,4 @@
-"""Per-sample statistics: hooks against torch.func and a loop, as `Moments`, and the ways in which they can be misused."""
+"""Per-sample statistics: hooks against torch.func and a loop, as `Moments`, and how they can be misused."""
 
 import math
 
@@ -12,7 +12,8 @@ from torch.nn import functional as F  # noqa: E402
 
 import samplingtheory as st  # noqa: E402
 from samplingtheory.distributed import layers  # noqa: E402
-from samplingtheory.distributed.per_sample import PerSample, functional  # noqa: E402
+from samplingtheory.distributed.passes import functional  # noqa: E402
+from samplingtheory.distributed.per_sample import PerSample  # noqa: E402
 from samplingtheory.distributed.per_sample_check import (  # noqa: E402
     check_per_sample_gradients,
     cross_entropy,
@@ -167,6 +168,25 @@ def test_a_position_table_as_long_as_the_batch_is_not_mistaken_for_samples():
     torch.manual_seed(0)
     model, (x, y) = Transformer().double(), tokens(B=SHOWN)
     assert_moments(PerSample(model, cross_entropy)(x, y), table(model, cross_entropy, x, y), 1e-11)
+
+
+def test_a_layer_that_later_runs_otherwise_is_an_error():
+    class Choosing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.head, self.twice = nn.Linear(10, 10), nn.Linear(10, 4), False
+
+        def forward(self, x):
+            h = torch.tanh(self.layer(x))
+            return self.head(self.layer(h) if self.twice else h)
+
+    model, (x, y) = Choosing(), features()
+    statistics = PerSample(model, F.cross_entropy)
+    statistics(x, y)
+    model.twice = True
+    with pytest.raises(ValueError, match="now runs twice"):
+        statistics(x, y)
+    assert statistics.model.layer.weight.requires_grad, "the model is left as it was"
 
 
 def test_one_sample_has_no_spread():

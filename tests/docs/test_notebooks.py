@@ -1,4 +1,5 @@
-"""The notebooks run, within their time, and ask before they show. (The documentation runs them again, with a kernel.)"""
+"""The notebooks run, within their time, and ask before they show. (The documentation runs them again, with a
+kernel.)"""
 
 import re
 import time

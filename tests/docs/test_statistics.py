@@ -17,7 +17,7 @@ TABLES = hs.builds(lambda J, m, d, seed, scale: scale * (np.random.default_rng(s
 
 
 def statistics(samples):
-    J, m, d = samples.shape
+    J, m, _d = samples.shape
     g = samples.mean(1)
     mean = g.mean(0)
     return J, m, J * m, g, mean, ((g - mean) ** 2).sum() / J, (g**2).sum(-1).mean(), (mean**2).sum()

@@ -79,8 +79,8 @@ def steady_loss(eta: float, beta1: float, beta2: float, window: int) -> float:
     """Largest share of the descent that momentum can cost where |G_k| >= window * alpha L max|m/sqrt(v)|.
 
     There |G_{k-j}| is within (1 +- j/window)|G_k|. After n = k - 1 steps v holds at least (1 - eta)^2 |G_k|^2 times
-    held_n = sum beta2^j (1 - j/window)^2; m holds at most (1 + eta)|G_k| times sigma_n = sum beta1^(j-1) (1 + j/window),
-    and by Cauchy-Schwarz at most sqrt(spread_n) of what v holds, spread_n = sum beta1^(2j-2)/beta2^j.
+    held_n = sum beta2^j (1 - j/window)^2; m holds at most (1 + eta)|G_k| times sigma_n = sum beta1^(j-1) (1 + j/window)
+    and, by Cauchy-Schwarz at most sqrt(spread_n) times the root of what v holds, spread_n = sum beta1^(2j-2)/beta2^j.
     """
     j = np.arange(1, window + 1)
     sigma, spread = np.cumsum(beta1 ** (j - 1) * (1 + j / window)), np.cumsum(beta1 ** (2 * j - 2) / beta2**j)

@@ -2,6 +2,6 @@
 model parallelism (CPAL 2025, arXiv 2412.21124). The text was at hand: what is printed is tested as printed ('stated').
 """
 
-from . import adam, dynamics, statistics
+from . import adam, dynamics, statistics, theorem_b1
 
-CLAIMS = (*adam.CLAIMS, *statistics.CLAIMS, *dynamics.CLAIMS)
+CLAIMS = (*adam.CLAIMS, *theorem_b1.CLAIMS, *statistics.CLAIMS, *dynamics.CLAIMS)
