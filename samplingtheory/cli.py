@@ -1,11 +1,11 @@
-"""The command line: verify, list, show, distributed."""
+"""The command line: verify, list, show, experiment, distributed, conform."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -151,9 +151,9 @@ class _Rows:
 
 @contextmanager
 def _bar(console: Console, total: int) -> Iterator[Any]:
-    """A function that prints a row; on a terminal, above a bar that it moves on."""
+    """A function that prints a row, if it gets one; on a terminal, above a bar that it moves on."""
     if not console.is_terminal:
-        yield lambda row: print(row.plain, flush=True)
+        yield lambda row=None: row is None or print(row.plain, flush=True)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
@@ -161,8 +161,9 @@ def _bar(console: Console, total: int) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def advance(row: Text) -> None:
-            progress.console.print(row, soft_wrap=True)
+        def advance(row: Text | None = None) -> None:
+            if row is not None:
+                progress.console.print(row, soft_wrap=True)
             progress.advance(task)
 
         yield advance
@@ -210,6 +211,51 @@ def _agreement(row: dict[str, Any]) -> Text:
         row["check"], colour)
 
 
+# ---------------------------------------------------------------- conform
+
+
+@app.command()
+def conform(
+    target: Annotated[str | None, typer.Argument(metavar="[MODULE:CALLABLE]", show_default=False,
+                                                 help="What to check; our own implementations if left out.")] = None,
+    kind: Annotated[str | None, typer.Option(help="norm, inner-product, ..., adam, prox, theorem; required unless the "
+                                                  "object carries it.")] = None,
+    role: Annotated[str | None, typer.Option(help="exact, same-batch, lagged or pilot.")] = None,
+    replacement: Annotated[bool, typer.Option("--replacement", help="Batches are drawn with replacement.")] = False,
+    flag: Annotated[list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="A further flag of the check, such as "
+                                                   "monotone, layout=2,3 or answers=accept; repeatable.")] = None,
+    expect: Annotated[list[str] | None, typer.Option(metavar="CHECK=REASON", help="An expected failure; it is an error "
+                                                     "if it passes. Repeatable.")] = None,
+    value: Annotated[str | None, typer.Option(metavar="MODULE:CALLABLE", help="For a prox: x -> h(x).")] = None,
+    examples: Annotated[int | None, typer.Option(help="Examples a check: 50; for our own 360, over all kinds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random examples from this seed; by default always the same.")] = None,
+    third_party: Annotated[bool, typer.Option("--third-party", help="Check torch and optax, if installed.")] = False,
+    matrix: Annotated[Path | None, typer.Option(help="Write the kill matrix (checks x planted mistakes) here.")] = None,
+    vectors: Annotated[Path | None, typer.Option(help="Write the language-neutral test vectors here.")] = None,
+) -> int:
+    """Check an implementation of a batch-size test, an optimizer, a prox or a claim.
+
+    Exit status: 0 every check passed (or failed as expected), 1 one did not, 2 usage.
+    """
+    if examples is not None and examples < 1 or seed is not None and seed < 0:
+        raise UserError(f"examples is {examples}, seed {seed}; give whole numbers, examples at least 1, seed at least 0")
+    try:
+        from .testing import conform as kit
+    except ModuleNotFoundError as error:
+        raise UserError(str(error)) from None
+    if target is not None:
+        flags = kit.flags_of({"role": role, "replacement": replacement or None, "value": value}, flag or [])
+        report = kit.conform(kit.load(target), kind, flags, expected=kit.expected_of(expect or []),
+                             examples=examples or 50, seed=seed)
+        print(report)
+        return 0 if report.ok else 1
+    done = kit.write_files(matrix, vectors, examples, lambda line: print(line, flush=True))
+    if done is not None:
+        return done
+    reports = kit.check_third_party(examples or 50, seed) if third_party else kit.check_ourselves(examples or 360, seed)
+    return kit.print_reports(reports, lambda line: print(line, flush=True))
+
+
 # ---------------------------------------------------------------- list, show
 
 
@@ -254,3 +300,54 @@ def _built(given: Case | Callable[[], Case]) -> tuple[str, str]:
     except Exception as error:
         return case_name(given), f"cannot be built: {error}"
     return case.name, repr(case.evidence)
+
+
+# ---------------------------------------------------------------- experiment
+
+
+@app.command()
+def experiment(
+    names: Annotated[list[str] | None, typer.Argument(
+        metavar="NAME", show_default=False,
+        help="Experiments (e01 is enough), all, or importable modules; none: list them with their questions.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer tasks: all of them in minutes.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes; by default one a usable core.")] = None,
+    backend: Annotated[str, typer.Option(help="loky: this machine; dask: a Dask cluster.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler; by default a local cluster.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the results that are there; else all anew.")] = False,
+    draw: Annotated[bool, typer.Option("--draw", help="Compute nothing: draw from the results.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results, figures and experiments.html.")] = Path(
+        "samplingtheory-out"),
+) -> int:
+    """Run experiments, draw their figures, and set them beside what the papers report.
+
+    Exit status: 0 all drawn, 1 one is not, 2 usage, 130 interrupted (finished tasks are kept: --resume).
+    """
+    from .experiment import Options, modules, run_experiments
+
+    if not names:
+        return _questions(modules.found())
+    chosen = modules.select(names)
+    jobs = _cores() if jobs is None else jobs
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def say(line: str) -> None:
+        console.print(line)
+
+    options = Options(quick, jobs, backend, scheduler, resume, draw, out)
+    try:
+        report = run_experiments(chosen, options, say, lambda total: _bar(console, total))
+    except KeyboardInterrupt:
+        return _complain("interrupted: finished tasks are kept; the same command with --resume goes on from there", 130)
+    for name, caption in report.captions.items():
+        console.print(f"{name}: {caption}")
+    console.print(f"\n{report.page}")
+    return 1 if report.failed else 0
+
+
+def _questions(found: Mapping[str, Any]) -> int:
+    width = max(map(len, found))
+    for name, one in found.items():
+        own = f" (python -m {one.module})" if one.missing else ""
+        print(f"{name:<{width}}  {one.question}{own}")
+    return 0

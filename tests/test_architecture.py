@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "samplingtheory"
 ORDER = ("seeds", "errors", "moments", "problems", "criteria", "units", "methods", "steps", "sizing", "run", "evidence",
-         "claims", "store", "check", "verify", "report", "distributed", "testing", "experiment", "cli", "__main__")
+         "claims", "store", "check", "workers", "verify", "report", "distributed", "testing", "experiment", "cli",
+         "__main__")
 LAZY = ("sklearn", "matplotlib", "cvxpy", "torch", "joblib", "jinja2", "latex2mathml")
 FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts != ("__init__.py",))
 

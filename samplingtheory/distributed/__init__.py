@@ -16,10 +16,11 @@ TORCH = {
     "all_sum": "reduce", "check_same_model": "reduce", "NonFiniteGradients": "reduce",
     "GradientMonitor": "monitor", "squared_norm": "norms", "train_step": "training",
     "save_checkpoint": "checkpoint", "load_checkpoint": "checkpoint",
+    "PerSample": "per_sample", "check_per_sample_gradients": "per_sample_check",
 }
-__all__ = ["MODES", "AdaptiveBatch", "AdaptiveBatchSampler", "GradientMonitor", "NonFiniteGradients", "Plan",
-           "UnitStatistics", "all_sum", "check_same_model", "load_checkpoint", "save_checkpoint", "squared_norm",
-           "train_step", "unit_statistics"]
+__all__ = ["MODES", "AdaptiveBatch", "AdaptiveBatchSampler", "GradientMonitor", "NonFiniteGradients", "PerSample",
+           "Plan", "UnitStatistics", "all_sum", "check_per_sample_gradients", "check_same_model", "load_checkpoint",
+           "save_checkpoint", "squared_norm", "train_step", "unit_statistics"]
 MISSING = "needs PyTorch, which is not installed: pip install 'samplingtheory[distributed]'"
 
 
