@@ -51,7 +51,7 @@ class AdaptiveBatch:
     start, most  first and largest global batch, multiples of `ranks`
     micro_most   largest micro-batch that fits a device
     accumulate   accumulation steps M that the rounding starts from
-    mode         'unbiased', 'lagged', 'scaled' or 'paper': `UnitStatistics.required`
+    mode         'lagged', 'unbiased', 'scaled' or 'paper': `UnitStatistics.required`; why: docs/decisions.md
     every        a test each so many steps
     smoothing    memory of the averages of tr Sigma and |G|^2, each by itself; 0: none
     grow         growth cap: at most this factor a test, rounded up; inf: none
@@ -65,9 +65,9 @@ class AdaptiveBatch:
     ranks: int = 1
     micro_most: int | None = None
     accumulate: int = 1
-    mode: str = "unbiased"
+    mode: str = "lagged"
     every: int = 1
-    smoothing: float = 0.9
+    smoothing: float = 0.5
     grow: float = 2.0
     monotone: bool = True
     plan: Plan = field(init=False)
