@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from experiments import e10_language_model as e10  # noqa: E402
 from experiments.language_model.arms import ARMS, Even, Stages, name_of  # noqa: E402
 from experiments.language_model.model import SIZES, Llama, next_byte_loss, rotary, rotate  # noqa: E402
+from experiments.language_model.sweep import sweep  # noqa: E402
 from experiments.language_model.text import library_text, windows  # noqa: E402
 from experiments.language_model.train import Setting, train  # noqa: E402
 from samplingtheory.distributed import check_per_sample_gradients  # noqa: E402
@@ -106,13 +107,13 @@ def test_learning_rate_is_by_samples():
 def test_a_small_sweep_resumes_and_is_evaluated(tmp_path, capsys):
     arms = [ARMS[0], next(a for a in ARMS if a["rule"] == "unbiased")]
     todo = [{"arm": arm, "seed": seed, "sequences": 64} for seed in range(2) for arm in arms]
-    results, _seconds = e10.sweep(tmp_path, todo)
+    results, _seconds = sweep(tmp_path, todo)
     stamps = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
-    again, _ = e10.sweep(tmp_path, todo)
+    again, _ = sweep(tmp_path, todo)
     assert again == results and {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == stamps
     shaped = e10.shape(results)
     assert [r["arm"] for r in shaped["rows"]] == [name_of(a) for a in arms]
-    assert all(holds for words, holds, _ in shaped["statements"] if not words.startswith("printed"))
+    assert all(holds for words, holds, _ in shaped["statements"] if not words.startswith("predicted"))
     assert e10.compute(todo[1]) == results[1][1]
     e10.draw(shaped)
     assert "64 sequences" in e10.caption(shaped)
