@@ -77,7 +77,7 @@ def conform(target: Any, kind: str | None = None, flags: Mapping[str, Any] | Non
     except (TypeError, ValueError) as error:
         words = str(error)
         if "unexpected keyword" in words:
-            words = f"a {kind} takes no option {words.split()[-1].strip(chr(39))}"
+            words = f"kind {kind} takes no option {words.split()[-1].strip(chr(39))}"
         raise UserError(words) from None
 
 
