@@ -28,7 +28,7 @@ run an arm. eta .15, .2, .25, .275: average batch 3770, 7878, 2373, 7965, val lo
 2048, 4096, 8192: 5.005, 5.741, 6.192; stage-wise 2048-4096-8192: 4.604. Here: 0.13 million parameters, bytes, context
 64, b_max 512."""
 SEEDS = 5
-DATA = Path(__file__).parent / "data"
+ARCHIVE = Path(__file__).parent / "data"
 
 
 def tasks(quick: bool, sequences: int = 4000) -> list[dict[str, Any]]:

@@ -105,7 +105,6 @@ def caption(shaped: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    table = shape([(t, compute(t)) for t in tasks(False)])
-    for setting, name, mean, error, formula, excess in table["rows"]:
-        print(f"{setting:16} {name:32} {mean:10.4f} +- {error:7.4f}   formula {formula:10.4f}   {excess:+6.2f} SE")
-    print(caption(table))
+    from samplingtheory.experiment import main
+
+    raise SystemExit(main(__file__))
