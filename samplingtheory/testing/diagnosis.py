@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -56,7 +56,8 @@ def match(ours: list[float], theirs: list[float], right: list[float]) -> bool:
 
 def diagnose(rule: BatchRule) -> str:
     """The known mistakes that the rule equals, in words; "" if it accepts rather than sizes."""
-    from .mistakes.rules import known_mistakes, rule as build
+    from .mistakes.rules import known_mistakes
+    from .mistakes.rules import rule as build
 
     if rule.answers != "size":
         return ""

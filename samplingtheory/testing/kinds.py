@@ -35,7 +35,7 @@ def record(gradients: Any, sampling: str) -> Moments:
 def real_size(kind: str, sampling: str, gradients: Any, params: Mapping[str, Any]) -> float:
     """The smallest real n by this package's criteria."""
     m = record(gradients, sampling)
-    tests = {"norm": criteria.NormTest, "inner-product": criteria.InnerProductTest,
+    tests: dict[str, Any] = {"norm": criteria.NormTest, "inner-product": criteria.InnerProductTest,
              "orthogonality": criteria.OrthogonalityTest, "augmented": criteria.AugmentedInnerProductTest,
              "coordinate-wise": criteria.CoordinatewiseNormTest}
     if kind in tests:

@@ -15,7 +15,7 @@ from .engine import Check, need
 from .guard import guarded, seedless
 from .kinds import TOLERANCES
 from .listing import inequalities, listable, parts, promise, ratio
-from .rules import NONE, BatchRule, RuleExample, Rows, leaves_alone, one_sample, same_size, whole
+from .rules import NONE, BatchRule, Rows, RuleExample, leaves_alone, one_sample, same_size, whole
 from .strategies import gradient_tables, rationals, shard_layouts, test_params, tolerances
 
 ROTATES = ("norm", "inner-product", "orthogonality", "augmented")  # the others depend on the coordinates
@@ -173,8 +173,9 @@ def finite_population(rule: BatchRule, e: RuleExample) -> None:
 def split(kind: str, eps: Fraction, p: Any) -> dict[str, Any]:
     """Tolerances at which a test of this kind says the same as the norm test with eps: theta^2 = eps^2 along/total."""
     theta, nu = (float(eps) * math.sqrt(v / p.total) for v in (p.along, p.across))
-    named = {"norm": {"eps": eps}, "inner-product": {"theta": theta}, "orthogonality": {"nu": nu},
-             "augmented": {"theta": theta, "nu": nu}, "coordinate-wise": {"eps": eps}}
+    named: dict[str, dict[str, Any]] = {
+        "norm": {"eps": eps}, "inner-product": {"theta": theta}, "orthogonality": {"nu": nu},
+        "augmented": {"theta": theta, "nu": nu}, "coordinate-wise": {"eps": eps}}
     return named[kind]
 
 
@@ -192,7 +193,7 @@ def ordering(rule: BatchRule, e: RuleExample) -> None:
     for size, wanted in ((n, True), (n - 1, False)):
         if not (wanted or equal) or not 1 <= size < math.inf or not listable(N, int(size), rule.sampling):
             continue
-        if rule.answers == "accept" and size != N or not wanted and rule.monotone and n <= N:
+        if (rule.answers == "accept" and size != N) or (not wanted and rule.monotone and n <= N):
             continue
         kept = promise("norm", {"eps": eps}, e.gradients, int(size), rule.sampling)
         if kept is not None:

@@ -67,14 +67,14 @@ def batch_tests(draw: Draw) -> Any:
     """Criteria of this package with drawn tolerances."""
     kind = draw(st.sampled_from([k for k in KINDS if k != "step-norm"]))
     params = {name: float(draw(tolerances())) for name in TOLERANCES[kind]}
-    named = {"norm": criteria.NormTest, "inner-product": criteria.InnerProductTest,
+    named: dict[str, Any] = {"norm": criteria.NormTest, "inner-product": criteria.InnerProductTest,
              "orthogonality": criteria.OrthogonalityTest, "augmented": criteria.AugmentedInnerProductTest,
              "coordinate-wise": criteria.CoordinatewiseNormTest}
     return named[kind](**params)
 
 
 @st.composite
-def quadratics(draw: Draw, dim: tuple[int, int] = (1, 3)) -> Problem:
+def quadratics(draw: Draw, dim: tuple[int, int] = (1, 3)) -> Any:
     """Quadratics with diagonal Hessian in (0, 4], minimiser 0: L and mu are exact."""
     from ..problems.quadratic import Quadratic
 
@@ -91,7 +91,8 @@ def finite_sums(draw: Draw, rows: tuple[int, int] = (2, 5), dim: tuple[int, int]
     N, d = draw(st.integers(*rows)), draw(st.integers(*dim))
     curves = draw(st.lists(rationals(1, 16), min_size=N * d, max_size=N * d))
     linear = draw(gradient_tables((N, N), (d, d), zero_mean=True))
-    return QuadraticSum(np.array(curves, dtype=float).reshape(N, d), linear, draw(st.booleans()) if replace is None else replace)
+    replace = draw(st.booleans()) if replace is None else replace
+    return QuadraticSum(np.array(curves, dtype=float).reshape(N, d), linear, replace)
 
 
 @st.composite
@@ -133,7 +134,7 @@ def regularisers(draw: Draw, dim: int) -> Any:
 
 
 @st.composite
-def composite_problems(draw: Draw) -> Problem:
+def composite_problems(draw: Draw) -> Any:
     """A drawn finite sum plus a drawn regulariser."""
     from ..problems.composite import Composite
 
