@@ -135,8 +135,7 @@ def print_reports(reports: Iterator[Report], say: Callable[[str], None]) -> int:
         ran = [r for r in report.results if r.verdict != SKIPPED]
         expected = sum(r.verdict == EXPECTED for r in ran)
         say(f"{'ok ' if report.ok else 'NOT'} {report.subject}, kind {report.kind}: {len(ran)} checks, {judged} "
-            f"examples "
-            "judged" + (f", {expected} failures as expected ({report.diagnosis})" if expected else ""))
+            "examples judged" + (f", {expected} failures as expected ({report.diagnosis})" if expected else ""))
         if not report.ok:
             say(str(report))
             status = 1
@@ -152,14 +151,14 @@ def ourselves() -> list[list[Subject]]:
     from ..problems import prox
     from .adapters import from_method
 
-    rules: list[Any] = [(batch_rule(reference(kind, s), kind=kind, role="lagged" if s == "batch" else "exact",
+    rules: list[Subject] = [(batch_rule(reference(kind, s), kind=kind, role="lagged" if s == "batch" else "exact",
                          replacement=s == "with"), RULE_CHECKS) for kind in KINDS for s in SAMPLINGS]
-    ranks: list[Any] = [(Statistic(reference_statistic(kind), kind, equal, padded=True), STATISTIC_CHECKS)
+    ranks: list[Subject] = [(Statistic(reference_statistic(kind), kind, equal, padded=True), STATISTIC_CHECKS)
              for kind in STATISTICS for equal in (False, True)]
     build: dict[str, Any] = {"sgd": methods.SGD, "momentum": methods.Momentum, "adagrad-norm": methods.AdaGradNorm,
              "adagrad": methods.AdaGrad, "rmsprop": partial(methods.RMSProp, v0=0.0), "adam": methods.AdamW,
              "adam-theory": methods.Adam, "adamw": methods.AdamW, "proximal-gradient": _proximal_gradient}
-    walks: list[Any] = [(Optimizer(from_method(make), kind, name=f"reference {kind}"), OPTIMIZER_CHECKS)
+    walks: list[Subject] = [(Optimizer(from_method(make), kind, name=f"reference {kind}"), OPTIMIZER_CHECKS)
              for kind, make in build.items()]
     hs = [(prox.Nothing(), None), (prox.L1(0.5), None), (prox.ElasticNet(0.5, 1.0), None), (prox.Box(-1.0, 1.0), None),
           (prox.Ball(1.0), None), (prox.Simplex(1.0), None), (prox.L1Ball(1.0), None), (prox.Nuclear(0.5, (2, 2)), 4)]
