@@ -10,7 +10,8 @@ since some small batches pass at the solution itself; the expected step turns up
 low dimension; high dimension protects for theta = 0.5 longer than for 0.9. Drawing again is more biased than extending.
 
 Found. rv exceeds theta^2 for every rule that sees a batch once |G| < 0.5 sd (d = 1): at |G| = 0.1 sd, theta = 0.5 it is
-FOUND
+34 for the batch extended one by one and 30 with theta', medians over data sets, where 0.25 is allowed; the expected
+step climbs in a quarter of data sets and sides. In d = 10: 1.8 (quick run).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Prediction. E|g - G|^2/(theta_eff^2 |G|^2) - 1 is at most about 2 e/(1 - theta^2
 d_eff counts; for d_eff < 10 it is far larger. The inner product test alone is blind once theta^2 d_eff > 1: it accepts
 the first batch. A method run on such batches spends what the exact test with theta_eff spends and ends at its gap.
 
-Found. FOUND
+Found (quick run). From d_eff = 90 on the variance is 0.97 to 1.12 times theta^2/(1 - theta^2)|G|^2; below 3 it reaches 149
+times. The inner product test with theta^2 d_eff > 1 stops at 2.9 samples.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ sizes with growth 1.2. Every rule makes the exact test's step 1/(L (1 + theta^2)
 Prediction. The corrected lagged rule needs at most 1.25 times the samples of the exact rule; the uncorrected rules need
 less where they arrive (theta_eff is larger) and never arrive at small delta in d = 1; the pilot pays for its pilots.
 
-Found. FOUND
+Found (quick run). The prediction is wrong on these sums: the corrected lagged rule takes 0 to 4.2 times the samples of the exact
+rule, 1.4 in the median (within 1.25 on the data sets of e25). The papers' lagged rule does not arrive in 6 of 40 cases.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ RULES = {
     "lagged, theta', least 16": lambda c: st.Behind(st.Repaired(c), 16, least=16, monotone=False),
     "lagged, theta', least 16, never smaller": lambda c: st.Behind(st.Repaired(c), 16, least=16),
     "same batch, theta', from 16, never smaller": lambda c: st.SameBatch(st.Repaired(c), 16),
-    "pilot of 16": lambda c: st.Pilot(st.Repaired(c), 16, growth=1.1, least=16), "geometric, 1.2": lambda c: st.Geometric(16, 1.2)}
+    "pilot of 16": lambda c: st.Pilot(st.Repaired(c), 16, growth=1.1, least=16),
+    "geometric, 1.2": lambda c: st.Geometric(16, 1.2)}
 PROBLEMS = ("sum, d = 1", "sum, d = 50", "stream, d = 1", "stream, d = 50", "breast cancer", "digits")
 LEVELS = (1e-1, 1e-2, 1e-3, 1e-4)
 

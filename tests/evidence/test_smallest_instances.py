@@ -29,5 +29,5 @@ def test_the_search_finds_them_again_and_none_is_smaller():
 
 def test_the_simplest_one_by_hand():
     """Gradients 4, 1, -2: the pair (4, 1) passes, the other two take all: E x^2 = (1 + 2/25)/3, rate 1/5."""
-    k, ratio = e27.ratio("extend by one", "norm", (-3, 0, 3), 1)
+    _, ratio = e27.ratio("extend by one", "norm", (-3, 0, 3), 1)
     assert ratio == Fraction(1 + Fraction(2, 25), 3) * 5 == Fraction(9, 5)
