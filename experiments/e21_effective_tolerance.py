@@ -28,7 +28,7 @@ from samplingtheory.problems.quadratic import GaussianQuadratic
 PAPER = ""
 RATIO = 50.0  # tr Sigma / |G|^2
 SPECTRA = ("isotropic", "1/i", "one of ten")
-METHODS = {"SGD": lambda: st.SGD(0.5), "AdaGrad-Norm": lambda: st.AdaGradNorm(0.5, 0.1), "Adam": lambda: st.Adam(0.05)}
+METHODS = {"SGD": lambda: st.SGD(0.5), "AdaGrad-Norm": lambda: st.AdaGradNorm(1.0, 0.1), "Adam": lambda: st.Adam(0.3, 0.5, 0.9, 0.01)}
 
 
 def spectrum(name: str, d: int) -> np.ndarray:
@@ -43,8 +43,8 @@ def tasks(quick: bool) -> list[dict[str, Any]]:
     runs = 100 if quick else 400
     norm = [{"kind": "norm", "spectrum": s, "d": d, "theta": t, "runs": runs, "seed": 1}
             for s in SPECTRA for d in dims for t in (0.3, 0.5, 0.7)]
-    inner = [{"kind": "augmented", "d": 100, "theta2d": x, "nu2": nu2, "runs": runs, "seed": 2}
-             for x in (0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 1.1, 2.0) for nu2 in (1e9, 0.7)]
+    inner = [{"kind": "augmented", "d": 100, "theta2d": x, "nu2": nu2, "start": start, "runs": runs // 2, "seed": 2}
+             for x in (0.3, 0.5, 0.7, 0.8, 0.9, 1.1, 2.0) for nu2, start in ((1e9, 2), (1e9, 32), (0.7, 32))]
     path = [{"kind": "path", "method": m, "rule": r, "theta": t, "d": d, "runs": runs // 4, "seed": 3}
             for m in METHODS for d in (10, 300) for t in (0.5, 0.6) for r in ("same batch", "exact, theta_eff", "exact, theta")]
     return norm + inner + path
@@ -54,9 +54,9 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
     return {"norm": _norm, "augmented": _augmented, "path": _path}[task["kind"]](task)
 
 
-def one_batch(noise: Any, rule: Any, d: int, runs: int, seed: int) -> tuple[Any, Any]:
-    """Sizes and squared relative errors of accepted batches at |G|^2 = tr Sigma/RATIO = 1/RATIO."""
-    x = np.full(d, (RATIO * d) ** -0.5)
+def one_batch(noise: Any, rule: Any, d: int, runs: int, seed: int, ratio: float = RATIO) -> tuple[Any, Any]:
+    """Sizes and squared relative errors of accepted batches at |G|^2 = 1/ratio, tr Sigma = 1."""
+    x = np.full(d, (ratio * d) ** -0.5)
     trace = st.run(GaussianQuadratic(np.ones(d), noise), st.SGD(0.5), rule, x, 1, replicates=runs, rng=seed,
                    record=("n", "rel_error2"))
     return trace["n"][0], trace["rel_error2"][0]
@@ -77,15 +77,16 @@ def _norm(task: dict[str, Any]) -> dict[str, Any]:
 def _augmented(task: dict[str, Any]) -> dict[str, Any]:
     d, s = task["d"], min(task["theta2d"], task["nu2"] * task["d"] / (task["d"] - 1))
     test = st.AugmentedInnerProductTest((task["theta2d"] / d) ** 0.5, task["nu2"] ** 0.5)
-    n, rv = one_batch(1 / d, st.SameBatch(test, grow=1, cap=2000), d, task["runs"], task["seed"])
+    rule = st.SameBatch(test, task["start"], grow=1, cap=2000)
+    n, rv = one_batch(1 / d, rule, d, task["runs"], task["seed"], 6 * RATIO)
     return {"s": s, "predicted": s / (1 - s) if s < 1 else None, "rv": float(rv.mean()), "n": float(n.mean())}
 
 
 def _path(task: dict[str, Any]) -> dict[str, Any]:
     d, theta = task["d"], task["theta"]
-    rule = {"same batch": st.SameBatch(st.NormTest(theta), grow=1, monotone=False, cap=2000),
-            "exact, theta_eff": st.Ahead(st.NormTest(theta / (1 - theta**2) ** 0.5), cap=2000),
-            "exact, theta": st.Ahead(st.NormTest(theta), cap=2000)}[task["rule"]]
+    rule = {"same batch": st.SameBatch(st.NormTest(theta), grow=1, monotone=False, cap=50_000),
+            "exact, theta_eff": st.Ahead(st.NormTest(theta / (1 - theta**2) ** 0.5), cap=50_000),
+            "exact, theta": st.Ahead(st.NormTest(theta), cap=50_000)}[task["rule"]]
     x = np.full(d, (2.0 / d) ** 0.5)
     trace = st.run(GaussianQuadratic(np.ones(d), 1 / d), METHODS[task["method"]](), rule, x, 12, replicates=task["runs"],
                    rng=task["seed"], record=("gap", "drawn", "grad2"))
@@ -112,13 +113,13 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
     grid = np.array(sorted(r["scale"] for r in shaped["norm"]))
     middle.plot(grid, 2 * grid, color="black", linestyle="--", linewidth=1)
     middle.set(xscale="log", yscale="log", ylim=(1e-3, 1e3), xlabel="e / (1 - theta^2)", ylabel="excess over theta_eff^2")
-    for colour, nu2 in zip(PALETTE, (1e9, 0.7), strict=False):
-        rows = [r for r in shaped["augmented"] if r["nu2"] == nu2]
-        label = "inner product test alone" if nu2 > 1 else "augmented, nu^2 = 0.7"
+    for colour, (nu2, start) in zip(PALETTE, ((1e9, 2), (1e9, 32), (0.7, 32)), strict=False):
+        rows = [r for r in sorted(shaped["augmented"], key=lambda r: r["theta2d"]) if (r["nu2"], r["start"]) == (nu2, start)]
+        label = f"inner product test, from {start}" if nu2 > 1 else "augmented, nu^2 = 0.7, from 32"
         right.plot([r["theta2d"] for r in rows], [r["rv"] for r in rows], "o", color=colour, label=label)
-        known = [r for r in rows if r["predicted"] is not None]
+        known = [r for r in rows if r["predicted"] is not None] if start > 2 else []
         right.plot([r["theta2d"] for r in known], [r["predicted"] for r in known], color=colour, linewidth=1)
-    right.axhline(RATIO / 2, color="black", linestyle="--", linewidth=1)
+    right.axhline(6 * RATIO / 32, color="black", linestyle="--", linewidth=1)
     right.set(yscale="log", xlabel="theta^2 d", ylabel="variance / |G|^2, d = 100")
     right.legend()
     paths, axes = plt.subplots(1, 3, figsize=(12, 3.8), sharey=True)
@@ -136,11 +137,11 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
 def caption(shaped: dict[str, Any]) -> str:
     high = [r for r in shaped["norm"] if r["d_eff"] >= 90]
     low = [r for r in shaped["norm"] if r["d_eff"] < 3]
-    blind = [r for r in shaped["augmented"] if r["theta2d"] > 1 and r["nu2"] > 1]
+    blind = [r for r in shaped["augmented"] if r["theta2d"] > 1 and r["nu2"] > 1 and r["start"] == 32]
     return (f"Where the effective dimension is at least 90 the variance is {min(r['rv'] for r in high):.2f} to "
             f"{max(r['rv'] for r in high):.2f} times theta^2/(1 - theta^2)|G|^2; below 3 it reaches "
-            f"{max(r['rv'] for r in low):.1f} times. The inner product test with theta^2 d > 1 stops at "
-            f"{np.mean([r['n'] for r in blind]):.1f} samples.")
+            f"{max(r['rv'] for r in low):.1f} times. The inner product test with theta^2 d > 1, started at 32 samples, stops at "
+            f"{np.mean([r['n'] for r in blind]):.1f} on average.")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import numpy as np
 import samplingtheory as st
 from samplingtheory.claims.gap2026.same_batch import skewed
 from samplingtheory.evidence import betting
+from samplingtheory.evidence.simulate import floor_of
 from samplingtheory.experiment import main
 
 PAPER = ""
@@ -53,9 +54,10 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
     trace = st.run(problem, st.SGD(alpha), RULES[task["rule"]](st.NormTest(theta)), x0, task["steps"],
                    replicates=task["runs"], rng=task["seed"], record=("gap", "drawn"))
     gap, rate = trace["gap"], theta**2 / (1 + theta**2)
-    floor = np.argmax(rate ** np.arange(task["steps"] + 1) * gap[0, 0] < 100 * problem.gap_error) or task["steps"] + 1
+    least = floor_of(problem)
+    floor = np.argmax(rate ** np.arange(task["steps"] + 1) * gap[0, 0] < least) or task["steps"] + 1
     path = (gap[1:floor] / (rate ** np.arange(1, floor)[:, None] * gap[0])).T
-    step = np.where(gap[:-1] > 100 * problem.gap_error, gap[1:] / (rate * np.maximum(gap[:-1], 1e-300)), 1.0).T
+    step = np.where(gap[:-1] > least, gap[1:] / (rate * np.maximum(gap[:-1], 1e-300)), 1.0).T
     means = path.mean(axis=0)
     first = betting.first_refutation(betting.average_wealth(path), RISK)
     one = betting.first_refutation(betting.step_wealth(step), RISK)

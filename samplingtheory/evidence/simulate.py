@@ -15,6 +15,11 @@ from .exact import follow_case, recorded
 RISK = 0.01
 
 
+def floor_of(problem: Any) -> float:
+    """100 times the error of a gap: of the minimiser, and of what rounding a gradient leaves after a step."""
+    return 100 * max(problem.gap_error, getattr(problem, "step_error", 0.0))
+
+
 @dataclass(frozen=True)
 class Bet:
     """Betting e-process on measured / bound over `runs` simulated runs of `steps` steps, at level `risk`.
@@ -34,7 +39,7 @@ class Bet:
         record = recorded(quantity, watch) | {"gap": "gap"}
         trace = follow_case(case, self.steps, record, replicates=self.runs * effort, rng=rng)
         path = {n: trace[n] for n in (*trace.points, *trace.steps)}
-        floor = 100 * case.problem.gap_error
+        floor = floor_of(case.problem)
         trusted = path["gap"][:-1] >= floor
         if not trusted[0].all():
             raise FloatingPointError("the starting gap is below 100 times its numerical error; start further away")

@@ -198,8 +198,14 @@ class GaussianBatch:
         return self._over_dof((scatter["factor"] ** 2).sum((-2, -1)))
 
     @property
+    def directional(self) -> bool:
+        """Whether anyone has looked at a direction or a coordinate."""
+        return "directional" in self._scatter
+
+    @property
     def along(self) -> Array:
         scatter = self._drawn()
+        scatter["directional"] = np.True_
         if "along" in scatter:
             return scatter["along"]
         image = (self.direction[:, None, :] @ scatter["factor"])[:, 0, :]
@@ -210,7 +216,9 @@ class GaussianBatch:
     def variances(self) -> Array:
         if self.noise.ndim == 0:
             raise ValueError("an isotropic batch keeps no coordinate variances: give the noise as d equal entries")
-        return self._over_dof((self._drawn()["factor"] ** 2).sum(-1).T).T
+        scatter = self._drawn()
+        scatter["directional"] = np.True_
+        return self._over_dof((scatter["factor"] ** 2).sum(-1).T).T
 
     def _over_dof(self, squares: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -242,7 +250,10 @@ class QuadraticSum(Quadratic):
         self.population = math.inf if replace else N
         self.probabilities = (np.full(N, Fraction(1, N), dtype=object) if b.dtype == object else np.full(N, 1 / N))
         z = np.abs(np.asarray(minimiser, dtype=float)).max()
-        self.gap_error = 0.0 if b.dtype == object else self.constants.L * d * (4e-16 * z) ** 2
+        floats = b.dtype != object
+        self.gap_error = self.constants.L * d * (4e-16 * z) ** 2 if floats else 0.0
+        # near the minimiser the mean of N terms of size |b| is known to about 1e-15 |b| only, and so is a step 1/L
+        self.step_error = d * (1e-15 * np.abs(b).max()) ** 2 / (2 * self.constants.L) if floats else 0.0
 
     def _gradients(self, x: Array) -> Array:
         if self.hessians.ndim == 2:

@@ -1,6 +1,48 @@
 """Planted bugs of the gap part: name: (file, right, wrong, what must fail)."""
 
+LATTICE = ["tests/evidence/test_lattice.py"]
+ORDERS = [*LATTICE, "-k", "orderings"]
+
 MUTANTS: dict[str, tuple[str, str, str, list[str]]] = {
+    "lattice: one component too many to choose from": ("problems/lattice.py", "share = mass / (N - n)",
+                                                       "share = mass / (N - n + 1)", ORDERS),
+    "lattice: stopped batches go on": ("problems/lattice.py", "np.where(failed & (target == t), mass, 0 * one)",
+                                       "np.where(target == t, mass, 0 * one)", ORDERS),
+    "lattice: a redrawn batch is not paid for": ("problems/lattice.py", "drawn + t, failures + 1", "t, failures + 1",
+                                                 [*LATTICE, "-k", "simulation"]),
+    "lattice: failures forgotten": ("problems/lattice.py", "to = t, key[1] + 1 if corrections < math.inf else 0",
+                                    "to = t, 0", ORDERS),
+    "lattice: start counted twice": ("problems/lattice.py", "(fresh / math.comb(N, n))[:, None], math.comb(N, n)",
+                                     "(2 * fresh / math.comb(N, n))[:, None], math.comb(N, n)", ORDERS),
+    "pilot law without the population": ("evidence/lattice.py", "(1 / j - 1 / all_)", "(1 / j)",
+                                         [*LATTICE, "-k", "simulation and Pilot"]),
+    "prefix variances with divisor n": ("problems/prefixes.py", "kept[:, 1:] /= j[1:] - 1", "kept[:, 1:] /= j[1:]",
+                                        ["tests/problems/test_prefixes.py"]),
+    "prefixes: later samples count along": ("problems/prefixes.py", "            p *= upper\n", "",
+                                            ["tests/problems/test_prefixes.py"]),
+    "joined batches without the spread between": (
+        "problems/joined.py", "fresh.sum_total + between * dot(gap, gap)", "fresh.sum_total",
+        ["tests/problems/test_joined.py", "-k", "samples"]),
+    "joined scatter without the spread between": (
+        "problems/joined.py", "fresh.matrix + outer", "fresh.matrix", ["tests/problems/test_joined.py", "-k", "samples"]),
+    "emptied batches keep their scatter": ("problems/joined.py", "self._first.sum_total * self._keep",
+                                           "self._first.sum_total", ["tests/problems/test_joined.py", "-k", "redraw"]),
+    "a pilot steps": ("sizing.py", "batch = view.at(pilot.parent).draw(asked)",
+                      "batch = view.at(pilot.parent).draw(asked, pilot)", ["tests/test_sizing.py", "-k", "pilot"]),
+    "repair with 1 - theta^2": ("criteria.py", "(1 + _squared_tolerances(self.criterion, like))",
+                                "(1 - _squared_tolerances(self.criterion, like) / 2)",
+                                ["tests/test_criteria.py", "-k", "repaired"]),
+    "repair forgets the tolerance across": ("criteria.py", 'for name in ("eps", "theta", "nu") if hasattr(criterion',
+                                            'for name in ("eps", "theta") if hasattr(criterion',
+                                            ["tests/test_criteria.py", "-k", "repaired"]),
+    "extension by one skips sizes": ("sizing.py", "open_ = ~failed & (np.arange(failed.shape[1]) > at[:, None])",
+                                     "open_ = ~failed & (np.arange(failed.shape[1]) > 1 + at[:, None])",
+                                     ["tests/problems/test_prefixes.py"]),
+    "redrawn batches keep their samples": ("sizing.py", 'if self.on_fail == "extend" else np.zeros_like(counts[rows])',
+                                           'if self.on_fail else np.zeros_like(counts[rows])',
+                                           ["tests/test_sizing.py", "-k", "enumerated_and_simulated"]),
+    "rounding of gradients forgotten": ("evidence/simulate.py", 'getattr(problem, "step_error", 0.0)', "0.0",
+                                        ["tests/evidence/test_simulate.py"]),
     "p without theta^2": ("claims/gap2026/lagged_rates.py", "s.alpha / 2 / (1 - r - s.keep)", "s.alpha / 2 / (1 - r)",
                           ["verify", "gap2026/lagged-linear"]),
     "M = 1 + theta^2 for 1/(1 - theta^2)": (
