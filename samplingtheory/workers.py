@@ -35,6 +35,7 @@ def _loky(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], jobs: 
     with parallel_config(backend="loky", inner_max_num_threads=1, idle_worker_timeout=30):
         parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)")  # said better on Ctrl-C
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # an idle one left; a dead one raises
     with _deferring_interrupts():
         results = parallel(delayed(function)(*call) for call in calls)
     try:

@@ -1,0 +1,28 @@
+"""The documentation builds without a warning (broken links, formulas and failing notebooks are warnings or errors)."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samplingtheory.claims.catalogue import catalogue
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.slow
+def test_it_builds_without_warnings_network_or_scripts_for_mathematics(tmp_path):
+    pytest.importorskip("myst_nb")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=DOCS.parent)
+    assert done.returncode == 0, done.stderr
+    pages = {p.relative_to(tmp_path).as_posix(): p.read_text() for p in tmp_path.rglob("*.html")}
+    for claim in catalogue:
+        page = pages[f"claims/{claim.id.replace('/', '-')}.html"]
+        assert "<math" in page and "samplingtheory verify" in page and 'id="proof"' in page
+    for name, text in pages.items():
+        assert "mathjax" not in text.lower() and "$$" not in re.sub(r"<pre.*?</pre>", "", text, flags=re.S), name
+        assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?://', text), f"{name} asks the network"
+    assert sum("cell_output" in text for text in pages.values()) >= 9
