@@ -74,7 +74,10 @@ class Even:
 
 def schedule(arm: dict[str, Any], start: int, most: int, total: int, ranks: int,
              micro_most: int | None = None) -> AdaptiveBatch | Stages | Even:
-    """What decides the batch of every step. The printed rule is run as printed: no average, no growth cap."""
+    """What decides the batch of every step. The printed rule is run as printed: no average, no growth cap.
+
+    The others average tr Sigma and |grad F|^2 over about ten tests and at most double the batch.
+    """
     if arm["rule"] == STAGES:
         return Stages(most, total, ranks)
     if arm["rule"] == MATCHED:
@@ -84,4 +87,4 @@ def schedule(arm: dict[str, Any], start: int, most: int, total: int, ranks: int,
         return AdaptiveBatch(size, 1.0, size, ranks, micro_most)
     if arm["rule"] == PRINTED:
         return AdaptiveBatch(start, arm["eps"], most, ranks, micro_most, mode="paper", smoothing=0.0, grow=math.inf)
-    return AdaptiveBatch(start, arm["eps"], most, ranks, micro_most, mode=arm["rule"])
+    return AdaptiveBatch(start, arm["eps"], most, ranks, micro_most, mode=arm["rule"], smoothing=0.9, grow=2.0)

@@ -6,6 +6,7 @@ UNITS = ["tests/test_units.py"]
 BATCH = ["tests/distributed/test_batch.py"]
 SAMPLER = ["tests/distributed/test_sampler.py", "-k", "not loader"]
 SIMULATED = ["tests/distributed/test_monitor.py", "-k", "simulated or groups"]
+PER_SAMPLE = ["tests/distributed/test_per_sample.py"]
 RANKS = ["tests/distributed/test_ranks.py", "-k", "two_ranks"]
 
 MUTANTS: dict[str, tuple[str, str, str, list[str]]] = {
@@ -27,6 +28,12 @@ MUTANTS: dict[str, tuple[str, str, str, list[str]]] = {
     "average without bias correction": ("distributed/batch.py", "(x / self.weight for x", "(x for x", BATCH),
     "every rank draws the same samples": ("distributed/sampler.py", "start + self.rank * plan.local", "start", SAMPLER),
     "samples start again after a stop": ("distributed/sampler.py", 'int(state["done"])', "0", SAMPLER),
+    "printed statistic with divisor J - 1": ("problems/ranks.py", ".sum(-1) / self.atoms.shape[-2]\n\n    @cached_property\n"
+                                             "    def scalars", ".sum(-1) / (self.atoms.shape[-2] - 1)\n\n    "
+                                             "@cached_property\n    def scalars",
+                                             ["verify", "lau2024/printed-statistic"]),
+    "corrected statistic with divisor J": ("problems/ranks.py", "J - 1.0", "J * 1.0",
+                                           ["verify", "lau2024/corrected-statistics"]),
 }
 TORCH: dict[str, tuple[str, str, str, list[str]]] = {
     "sum for mean under accumulation": ("distributed/monitor.py", "squares * (1 if last else rounds) / J, whole",
@@ -46,6 +53,17 @@ TORCH: dict[str, tuple[str, str, str, list[str]]] = {
                                 "nn.utils.clip_grad_norm_(model.parameters(), clip or 1e9)\n"
                                 "    statistics = monitor.measure(sizes, scale)",
                                 ["tests/distributed/test_monitor.py", "-k", "clipping"]),
+    "bias of a linear layer without its norm": ("distributed/layers.py", 'out["bias"] = rows(delta.sum(1), inner)',
+                                                'out["bias"] = rows(delta.sum(1), inner)._replace(norms=0 * '
+                                                "squares(delta.sum(1)))", PER_SAMPLE),
+    "different tokens added together": ("distributed/layers.py", "sample * V + index, return_inverse",
+                                        "sample * V + index % 2, return_inverse",
+                                        PER_SAMPLE),
+    "inner products with the sum": ("distributed/passes.py", "p.inner / (r * r * B) if", "p.inner / (r * r) if",
+                                    PER_SAMPLE),
+    "shared parameters take the hooks": ("distributed/passes.py", "if len(names[id(p)]) > 1 else refusal(module)",
+                                         "if len(names[id(p)]) > 9 else refusal(module)", PER_SAMPLE),
+    "no probe of the layers": ("distributed/passes.py", "<= AGREE * g.norm() + 1e-30", "<= float('inf')", PER_SAMPLE),
     "division in advance forgotten": ("distributed/fsdp.py", "float(factors[0] or 1)", "1.0", RANKS),
 }
 if find_spec("torch"):
