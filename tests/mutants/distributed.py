@@ -57,7 +57,7 @@ TORCH: dict[str, tuple[str, str, str, list[str]]] = {
                                                 'out["bias"] = rows(delta.sum(1), inner)._replace(norms=0 * '
                                                 "squares(delta.sum(1)))", PER_SAMPLE),
     "different tokens added together": ("distributed/layers.py", "sample * V + index, return_inverse",
-                                        "(torch.arange(index.numel()).view_as(index) // index.shape[1]) * V + index % 2, return_inverse",
+                                        "sample * V + index % 2, return_inverse",
                                         PER_SAMPLE),
     "inner products with the sum": ("distributed/passes.py", "p.inner / (r * r * B) if", "p.inner / (r * r) if",
                                     PER_SAMPLE),
