@@ -84,7 +84,7 @@ TORCH: Mapping[str, Mapping[str, str]] = {  # our name -> torch's, where they di
 
 def from_torch(cls: Any, **fixed: Any) -> Callable[..., Any]:
     """A `torch.optim` class as an optimizer factory, in float64; `fixed` are further keywords."""
-    names = {"alpha": "lr", "decay": "weight_decay", **TORCH.get(cls.__name__, {})}
+    names = {"alpha": "lr", "decay": "weight_decay", **next((TORCH[c.__name__] for c in cls.__mro__ if c.__name__ in TORCH), {})}
 
     class Bound:
         def __init__(self, x0: Any, **hyper: float) -> None:
