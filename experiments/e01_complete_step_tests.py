@@ -1,7 +1,5 @@
 """Which test should size the batches of a constrained or l1-regularised problem?
 
-    python -m experiments.e01_complete_step_tests [--out DIR] [--budget PASSES]
-
 Question. At a constrained or sparse solution the gradient does not vanish. What do the pointwise norm test, the norm
 test on the complete step and the inner product test on the complete step do there, on real data?
 
@@ -19,100 +17,109 @@ until its floor shows.
 
 from __future__ import annotations
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import samplingtheory as st
+from samplingtheory.experiment import PALETTE, bands, main
 from samplingtheory.problems.composite import Composite
 from samplingtheory.problems.data import breast_cancer
 from samplingtheory.problems.prox import L1, Box
 from samplingtheory.problems.regression import LeastSquares, LogisticRegression
 
+DATA = ("breast_cancer",)
+PAPER = ("Xie, Bollapragada, Byrd and Nocedal (2024) illustrate the practical behaviour of tests on the complete step "
+         "for constrained and l1-regularised problems. Their figures were not at hand: kind of problem and axes "
+         "are theirs, data and parameters ours, and no number is compared.")
 RULES = {
     "pointwise norm test, eps = 0.5": st.Behind(st.NormTest(0.5)),
     "norm test on the step, xi = 0.25": st.Behind(st.StepNormTest(0.25, "mapping")),
     "inner product test on the step, eta = 0.4": st.Behind(st.StepInnerProductTest(0.4, "mapping"), start=4, least=4),
 }
-COLOURS = ("#0072B2", "#D55E00", "#009E73")  # Okabe and Ito
-RUNS = 20
+L1_LOGISTIC, BOX = "l1-logistic regression", "box-constrained least squares"
+LEVELS = (("low", 0.1), ("mid", 0.5), ("high", 0.9))
 
 
-def problems() -> dict[str, Composite]:
+def problem(name: str) -> Composite:
     A, y = breast_cancer()
-    return {"l1-logistic regression": Composite(LogisticRegression(A, y, ridge=0.01), L1(0.02)),
-            "box-constrained least squares": Composite(LeastSquares(A, y, ridge=0.01),
-                                                       Box(np.zeros(30), np.full(30, 0.3)))}
+    if name == L1_LOGISTIC:
+        return Composite(LogisticRegression(A, y, ridge=0.01), L1(0.02))
+    return Composite(LeastSquares(A, y, ridge=0.01), Box(np.zeros(30), np.full(30, 0.3)))
 
 
-def compute(problem: Composite, rule: Any, budget: float) -> dict[str, list[float]]:
-    """Median gap, batch size and non-zeros of RUNS runs against passes over the data."""
-    N = problem.population
-    record = {"gap": lambda s: np.maximum(problem.gap(s.after.x), problem.gap_error), "n": "n", "drawn": "drawn",
+def tasks(quick: bool) -> list[dict[str, Any]]:
+    runs, budget = (8, 100) if quick else (20, 1000)
+    return [{"problem": name, "rule": rule, "runs": runs, "budget": budget, "seed": 1}
+            for name in (L1_LOGISTIC, BOX) for rule in RULES]
+
+
+def compute(task: dict[str, Any]) -> dict[str, list[float]]:
+    """Quantiles over the runs of gap, batch size and non-zeros, against passes over the data."""
+    objective, budget, runs = problem(task["problem"]), task["budget"], task["runs"]
+    N = objective.population
+    record = {"gap": lambda s: np.maximum(objective.gap(s.after.x), objective.gap_error), "n": "n", "drawn": "drawn",
               "nonzeros": lambda s: (s.after.x != 0).sum(-1).astype(float)}
-    spent = np.zeros(RUNS)
+    spent = np.zeros(runs)
 
     def over(step: Any) -> np.ndarray:
         alive = spent < budget * N
         spent[alive] += step.batch.drawn
         return spent[alive] >= budget * N
 
-    method = st.ProximalGradient(1 / (problem.constants.L * 1.25), problem.h)
-    trace = st.run(problem, method, rule, np.zeros(problem.dim), 100_000, replicates=RUNS, rng=1,
-                   record=record, stop=over)
+    method = st.ProximalGradient(1 / (objective.constants.L * 1.25), objective.h)
+    trace = st.run(objective, method, RULES[task["rule"]], np.zeros(objective.dim), 100_000, replicates=runs,
+                   rng=task["seed"], record=record, stop=over)
     passes = trace["drawn"].cumsum(axis=0) / N
     grid = np.geomspace(0.05, budget, 120)
-    rows = {name: np.array([np.interp(grid, passes[:, r], trace[name][-len(passes):, r]) for r in range(RUNS)])
+    rows = {name: np.array([np.interp(grid, passes[:, r], trace[name][-len(passes):, r]) for r in range(runs)])
             for name in ("gap", "n", "nonzeros")}
-    levels = (("low", 0.1), ("mid", 0.5), ("high", 0.9))
     return {"passes": grid.tolist()} | {f"{n}_{q}": np.quantile(v, p, axis=0).tolist()
-                                        for n, v in rows.items() for q, p in levels}
+                                        for n, v in rows.items() for q, p in LEVELS}
 
 
-def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
-    import matplotlib
+def shape(results: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+    shaped: dict[str, Any] = {"runs": results[0][0]["runs"], "budget": results[0][0]["budget"], "problems": {}}
+    for task, result in results:
+        shaped["problems"].setdefault(task["problem"], {})[task["rule"]] = result
+    return shaped
 
-    matplotlib.use("Agg")
+
+def draw(shaped: dict[str, Any]) -> dict[str, Any]:
     import matplotlib.pyplot as plt
 
     labels = (("gap", "gap"), ("n", "batch size"), ("nonzeros", "non-zeros"))
-    figure, axes = plt.subplots(len(results), 3, figsize=(12, 3.4 * len(results)), layout="constrained", squeeze=False)
-    for row, (name, rules) in zip(axes, results.items(), strict=True):
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6.2))
+    for row, (name, rules) in zip(axes, shaped["problems"].items(), strict=True):
         for ax, (column, label) in zip(row, labels, strict=True):
-            for colour, (rule, data) in zip(COLOURS, rules.items(), strict=True):
-                ax.fill_between(data["passes"], data[f"{column}_low"], data[f"{column}_high"], color=colour, alpha=0.15)
-                ax.plot(data["passes"], data[f"{column}_mid"], color=colour, label=rule)
+            for colour, (rule, data) in zip(PALETTE, rules.items(), strict=False):
+                bands(ax, data["passes"], *(data[f"{column}_{level}"] for level, _ in LEVELS), colour, rule)
             ax.set(xscale="log", xlabel="sampled gradients / N", ylabel=label)
             if column != "nonzeros":
                 ax.set_yscale("log")
-        row[0].set_title(name, loc="left", fontsize=11)
-    axes[0][0].legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=110)
+        row[0].set_title(name, loc="left")
+    axes[0][0].legend()
+    return {"complete-step-tests": figure}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("samplingtheory-out"))
-    parser.add_argument("--budget", type=float, default=1000.0, help="passes over the data (default 1000)")
-    options = parser.parse_args()
-    if not options.budget > 0.1:
-        parser.error(f"--budget is {options.budget}; give the number of passes over the data, above 0.1")
-    results = {name: {rule: compute(problem, sizing, options.budget) for rule, sizing in RULES.items()}
-               for name, problem in problems().items()}
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "e01_complete_step_tests.json").write_text(json.dumps(results))
-    draw(results, options.out / "e01_complete_step_tests.png")
-    for name, rules in results.items():
-        print(name)
-        for rule, data in rules.items():
-            at = {p: int(np.searchsorted(data["passes"], p)) for p in (1, 10, 100) if p < options.budget}
-            cells = [f"{p:>3} passes: gap {data['gap_mid'][i]:.1e}, n {data['n_mid'][i]:.0f}" for p, i in at.items()]
-            cells.append(f"end: gap {data['gap_mid'][-1]:.1e}, n {data['n_mid'][-1]:.0f}")
-            print(f"  {rule:42s} " + "; ".join(cells))
+def caption(shaped: dict[str, Any]) -> str:
+    at = {name: {rule: (data["gap_mid"][-1], data["n_mid"][-1]) for rule, data in rules.items()}
+          for name, rules in shaped["problems"].items()}
+    pointwise, norm, inner = RULES
+    return (f"Median and 80 % band of {shaped['runs']} runs. After {shaped['budget']} passes the pointwise norm test "
+            f"stands at a gap of {at[BOX][pointwise][0]:.0e} in the box, with {at[BOX][pointwise][1]:.0f} samples a "
+            f"step, and at {at[L1_LOGISTIC][pointwise][0]:.0e} for l1 ({at[L1_LOGISTIC][pointwise][1]:.0f} samples); "
+            f"the tests on the complete step reach {at[BOX][norm][0]:.0e} and {at[BOX][inner][0]:.0e} in the box, "
+            f"{at[L1_LOGISTIC][norm][0]:.0e} and {at[L1_LOGISTIC][inner][0]:.0e} for l1.")
+
+
+def compare(shaped: dict[str, Any]) -> str:
+    pointwise, norm, _ = RULES
+    box = shaped["problems"][BOX]
+    factor = box[pointwise]["gap_mid"][-1] / box[norm]["gap_mid"][-1]
+    return (f"The reason for tests on the complete step is confirmed: in the box the pointwise test ends {factor:.0e} "
+            "times higher. That the inner product form saves samples is not: here it saves few or none.")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(__file__))

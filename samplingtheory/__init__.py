@@ -18,8 +18,10 @@ from .criteria import (
     CoordinatewiseNormTest,
     Debiased,
     InnerProductTest,
+    KnownVariance,
     NormTest,
     OrthogonalityTest,
+    Repaired,
     StepInnerProductTest,
     StepNormTest,
     debiased,
@@ -30,7 +32,7 @@ from .criteria import (
 from .methods import SGD, AdaGrad, AdaGradNorm, Adam, AdamW, Backtracking, Momentum, ProximalGradient, RMSProp
 from .moments import Moments, moments
 from .run import EVERY, Trace, View, run
-from .sizing import Ahead, Behind, Fixed, Geometric, Pilot, Safeguard, SameBatch
+from .sizing import Ahead, Averaged, Behind, Fixed, Geometric, Lagged, Pilot, Safeguard, SameBatch
 from .verify import verify  # eagerly: a later import of the submodule would put the module in the function's place
 
 if TYPE_CHECKING:
@@ -45,9 +47,10 @@ except PackageNotFoundError:  # run from a checkout that was not installed
 _LAZY = {"catalogue": "claims.catalogue", "check_problem": "problems.check"}
 
 __all__ = [
-    "EVERY", "SGD", "AdaGrad", "AdaGradNorm", "Adam", "AdamW", "Ahead", "AugmentedInnerProductTest", "Backtracking",
-    "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest", "Moments", "Momentum",
-    "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient", "RMSProp", "Safeguard", "SameBatch",
+    "EVERY", "SGD", "AdaGrad", "AdaGradNorm", "Adam", "AdamW", "Ahead", "AugmentedInnerProductTest", "Averaged",
+    "Backtracking", "Behind", "CoordinatewiseNormTest", "Debiased", "Fixed", "Geometric", "InnerProductTest",
+    "KnownVariance", "Lagged", "Moments", "Momentum", "NormTest", "OrthogonalityTest", "Pilot", "ProximalGradient",
+    "RMSProp", "Repaired", "Safeguard", "SameBatch",
     "StepInnerProductTest", "StepNormTest", "Trace", "View", "catalogue", "check_problem", "debiased", "growth_of",
     "moments", "run", "smallest", "verify", "whole",
 ]

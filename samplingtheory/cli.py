@@ -1,11 +1,11 @@
-"""The command line: verify, list, show, conform."""
+"""The command line: verify, list, show, experiment, distributed, conform."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -151,9 +151,9 @@ class _Rows:
 
 @contextmanager
 def _bar(console: Console, total: int) -> Iterator[Any]:
-    """A function that prints a row; on a terminal, above a bar that it moves on."""
+    """A function that prints a row, if it gets one; on a terminal, above a bar that it moves on."""
     if not console.is_terminal:
-        yield lambda row: print(row.plain, flush=True)
+        yield lambda row=None: row is None or print(row.plain, flush=True)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
@@ -161,11 +161,54 @@ def _bar(console: Console, total: int) -> Iterator[Any]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def advance(row: Text) -> None:
-            progress.console.print(row, soft_wrap=True)
+        def advance(row: Text | None = None) -> None:
+            if row is not None:
+                progress.console.print(row, soft_wrap=True)
             progress.advance(task)
 
         yield advance
+
+
+# ---------------------------------------------------------------- distributed
+
+
+@app.command()
+def distributed(
+    nproc: Annotated[int, typer.Option(help="Ranks, at least 2.")] = 2,
+    backend: Annotated[str, typer.Option(help="gloo, or nccl (one GPU per rank).")] = "gloo",
+    device: Annotated[str, typer.Option(help="cpu, or cuda: gloo on GPU tensors.")] = "cpu",
+    timeout: Annotated[float, typer.Option(help="Seconds after which all ranks are ended.")] = 300.0,
+    fault: Annotated[str, typer.Option(
+        help="Plant one on the last rank: kill, nan, differ, frozen, stall, disagree or share.")] = "",
+) -> int:
+    """Compare the statistics of DDP, FSDP2, accumulation and one process with NumPy, over ranks.
+
+    Exit status: 0 everything agrees, 1 it does not or a rank failed, 2 usage (or no PyTorch), 130 interrupted.
+    """
+    from .distributed.launch import PARTS, launch
+
+    parts = PARTS if not fault else ("checks",) if fault == "disagree" else ("train",)
+    outcome = launch(nproc, backend, "cuda" if backend == "nccl" else device, timeout, parts, fault)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for row in outcome.rows:
+        console.print(_agreement(row))
+    for line in outcome.errors:
+        print(f"samplingtheory: {line}", file=sys.stderr)
+    good = sum(row["passed"] for row in outcome.rows)
+    console.print(f"\n{good} of {len(outcome.rows)} checks agree on {nproc} ranks ({backend})" if outcome.rows else
+                  f"\nno verdict on {nproc} ranks ({backend}): a rank failed")
+    return outcome.status
+
+
+def _agreement(row: dict[str, Any]) -> Text:
+    """One line of the verdict table: error and limit, what was computed how, from how many units."""
+    colour = "green" if row["passed"] else "bold red"
+    if "losses" in row:
+        return Text("✓", colour).append("  losses " + " ".join(f"{loss:.6g}" for loss in row["losses"]), "default")
+    text = Text("✓" if row["passed"] else "✗", colour)
+    text.append(f" {float(row['error']):>8.1e} {'<=' if row['passed'] else '> '} {row['limit']:<7.0e} ")
+    return text.append(f"{row['model']:<11} {row['dtype']:<7}  {row['units']:>2} {row['scope']:<16} ").append(
+        row["check"], colour)
 
 
 # ---------------------------------------------------------------- conform
@@ -257,3 +300,54 @@ def _built(given: Case | Callable[[], Case]) -> tuple[str, str]:
     except Exception as error:
         return case_name(given), f"cannot be built: {error}"
     return case.name, repr(case.evidence)
+
+
+# ---------------------------------------------------------------- experiment
+
+
+@app.command()
+def experiment(
+    names: Annotated[list[str] | None, typer.Argument(
+        metavar="NAME", show_default=False,
+        help="Experiments (e01 is enough), all, or importable modules; none: list them with their questions.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer tasks: all of them in minutes.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes; by default one a usable core.")] = None,
+    backend: Annotated[str, typer.Option(help="loky: this machine; dask: a Dask cluster.")] = "loky",
+    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler; by default a local cluster.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Keep the results that are there; else all anew.")] = False,
+    draw: Annotated[bool, typer.Option("--draw", help="Compute nothing: draw from the results.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for results, figures and experiments.html.")] = Path(
+        "samplingtheory-out"),
+) -> int:
+    """Run experiments, draw their figures, and set them beside what the papers report.
+
+    Exit status: 0 all drawn, 1 one is not, 2 usage, 130 interrupted (finished tasks are kept: --resume).
+    """
+    from .experiment import Options, modules, run_experiments
+
+    if not names:
+        return _questions(modules.found())
+    chosen = modules.select(names)
+    jobs = _cores() if jobs is None else jobs
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def say(line: str) -> None:
+        console.print(line)
+
+    options = Options(quick, jobs, backend, scheduler, resume, draw, out)
+    try:
+        report = run_experiments(chosen, options, say, lambda total: _bar(console, total))
+    except KeyboardInterrupt:
+        return _complain("interrupted: finished tasks are kept; the same command with --resume goes on from there", 130)
+    for name, caption in report.captions.items():
+        console.print(f"{name}: {caption}")
+    console.print(f"\n{report.page}")
+    return 1 if report.failed else 0
+
+
+def _questions(found: Mapping[str, Any]) -> int:
+    width = max(map(len, found))
+    for name, one in found.items():
+        own = f" (python -m {one.module})" if one.missing else ""
+        print(f"{name:<{width}}  {one.question}{own}")
+    return 0

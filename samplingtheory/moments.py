@@ -53,10 +53,11 @@ def dot(a: Array, b: Array) -> Array:
 
 
 def exact(value: Any, like: Array) -> Any:
-    """`value` as a Fraction where `like` holds Fractions, else unchanged (0.5 is exactly 1/2)."""
-    if np.dtype(object) is getattr(like, "dtype", None) and isinstance(value, (int, float)) and math.isfinite(value):
+    """`value` as a Fraction where `like` holds Fractions (0.5 is exactly 1/2), as a float where it holds floats."""
+    kind = getattr(like, "dtype", None)
+    if kind is np.dtype(object) and isinstance(value, (int, float)) and math.isfinite(value):
         return Fraction(value)
-    return value
+    return float(value) if kind is np.dtype(float) and isinstance(value, Fraction) else value
 
 
 def exact_array(n: Array, like: Array) -> Array:
@@ -166,7 +167,9 @@ class Weighted:
 
     @cached_property
     def mean(self) -> Array:
-        return (self.weights[..., None] * self.atoms).sum(-2)
+        if self.atoms.dtype == object:
+            return (self.weights[..., None] * self.atoms).sum(-2)
+        return (self.weights[..., None, :] @ self.atoms)[..., 0, :]
 
     @property
     def direction(self) -> Array:
@@ -187,7 +190,9 @@ class Weighted:
 
     @cached_property
     def total(self) -> Array:
-        return self._spread((self.weights * dot(self._centred, self._centred)).sum(-1))
+        if self.atoms.dtype == object:
+            return self._spread((self.weights * dot(self._centred, self._centred)).sum(-1))
+        return self._spread(np.einsum("...a,...ad,...ad->...", self.weights, self._centred, self._centred))
 
     @cached_property
     def along(self) -> Array:

@@ -39,7 +39,7 @@ class View:
         """Fresh batches of n[r] samples; given a batch, each of its rows extended to n[row]."""
         if batch is None:
             return self.problem.draw(self.state.x, n, self.rng)
-        if batch.counts is None:
+        if batch.counts is None and not hasattr(batch.moments, "without"):
             raise ValueError(f"{type(self.problem).__name__} cannot extend a batch; use a finite sum with a table of "
                              "components, or a sizing that draws once")
         return self.problem.draw(self.state.x, n, self.rng, batch=batch)  # type: ignore[call-arg]
@@ -54,12 +54,13 @@ class View:
 
 @dataclass
 class Step:
-    """One iteration: `view` before (one row a point), `batch` and `after` (one row a batch)."""
+    """One iteration: `view` before (one row a point), `batch`, `after` and the sizing's new state (one row a batch)."""
 
     k: int
     view: View
     batch: Batch
     after: Any
+    chosen: Any = None
 
     @property
     def before(self) -> Any:
@@ -68,6 +69,11 @@ class Step:
     def law(self, name: str) -> Array:
         """A field of the exact law, one row a batch."""
         return follow(np.asarray(getattr(self.view.law, name)), self.batch.parent)
+
+    @cached_property
+    def next_law(self) -> Any:
+        """Exact moments of one sample gradient at the points after the step, one row a batch."""
+        return self.view.problem.law(self.after.x)
 
     @cached_property
     def shrink(self) -> Array:
@@ -81,6 +87,12 @@ class Step:
         signal = np.asarray(self.law("signal"), dtype=float)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(noise <= 0, 0.0, noise / signal)
+
+    @cached_property
+    def reach(self) -> Array:
+        """max(|x_k|, |x_{k+1}|) over the radius of the ball on which the constants hold: at most 1 inside it."""
+        before = follow(dot(self.before.x, self.before.x), self.batch.parent)
+        return np.sqrt(np.maximum(before, dot(self.after.x, self.after.x))) / self.view.problem.constants.radius
 
     @cached_property
     def complete(self) -> StepMoments:
@@ -131,6 +143,7 @@ STEPS: dict[str, Column] = {
     "E2": lambda s: s.of_step("E2"),
     "shadow": lambda s: s.of_step("shadow"),
     "mhat": lambda s: s.view.method.alpha**2 * s.law("mapping"),
+    "reach": lambda s: s.reach,
     "rel_across": lambda s: np.maximum(s.relative("total") - s.relative("along"), 0),
 }
 
@@ -279,7 +292,7 @@ def run(
         with np.errstate(over="ignore", invalid="ignore"):  # `_checked` reports divergence, once and by name
             view = View(problem, method, state, chance)
             batch, chosen = sizing.batch(chosen, view)
-            step = Step(k, view, batch, method.step(take(state, batch.parent), batch))
+            step = Step(k, view, batch, method.step(take(state, batch.parent), batch), chosen)
             state, fresh = step.after, {name: np.asarray(column(step)) for name, column in columns.items()}
             if enumerated:
                 child, origin, weight, state, chosen = _branch(batch, origin, weight, state, chosen)

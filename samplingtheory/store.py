@@ -7,6 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
@@ -73,12 +74,12 @@ def settled(verdict: Verdict) -> Verdict:
 # ---------------------------------------------------------------- files
 
 
-def open_output(folder: str | Path) -> Path:
-    """The output folder, made if need be and known to take files. UserError: it cannot be made or written."""
+def open_output(folder: str | Path, inside: str = "cache") -> Path:
+    """The output folder and one inside it, made if need be and known to take files. UserError: it does not."""
     folder = Path(folder)
     try:
-        (folder / "cache").mkdir(parents=True, exist_ok=True)
-        for place in (folder, folder / "cache"):
+        (folder / inside).mkdir(parents=True, exist_ok=True)
+        for place in (folder, folder / inside):
             write(place / ".writable", "")
             (place / ".writable").unlink()
     except OSError as error:
@@ -87,15 +88,43 @@ def open_output(folder: str | Path) -> Path:
     return folder
 
 
-def write(path: Path, text: str) -> None:
-    """The whole file or, if anything goes wrong, the old one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write(path: Path, text: str, durable: bool = False) -> None:
+    """The whole file or, if anything goes wrong, the old one; durable: on the disk before this returns."""
+    fresh = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
-        fresh.write_text(text, encoding="utf-8", errors="backslashreplace")
+        with fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
+    if durable:
+        _settle(path.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Make a rename durable, where the system lets one open a folder."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sweep_up(folder: Path) -> None:
+    """Remove what `write` left behind in processes of this machine that were killed."""
+    if os.name != "posix":  # elsewhere kill(pid, 0) is no question
+        return
+    for fresh in folder.glob(f".*.{platform.node()}.*.tmp"):
+        with suppress(ValueError, PermissionError, FileNotFoundError):
+            try:
+                os.kill(int(fresh.name.split(".")[-2]), 0)
+            except ProcessLookupError:
+                fresh.unlink()
 
 
 def write_verdicts(path: Path, verdicts: Sequence[Verdict], level: str) -> None:
@@ -147,7 +176,7 @@ class Cache:
         path = self.path(claim_id)
         try:
             entry = json.loads(path.read_text(encoding="utf-8"))
-            if entry["checksum"] != _checksum(entry["verdict"]):
+            if entry["checksum"] != checksum(entry["verdict"]):
                 raise ValueError("its checksum does not match")
             verdict = verdict_from_plain(entry["verdict"])
             if (verdict.id, verdict.seed) != (claim_id, self.seed):
@@ -155,7 +184,7 @@ class Cache:
         except FileNotFoundError:
             return None, ""
         except DAMAGE as error:
-            return None, f"cache entry {path} is damaged ({_reason(error)}); recomputed"
+            return None, f"cache entry {path} is damaged ({reason(error)}); recomputed"
         return verdict, ""
 
     def put(self, verdict: Verdict) -> str:
@@ -163,17 +192,19 @@ class Cache:
         plain = as_plain(verdict)
         path = self.path(verdict.id)
         try:
-            write(path, dumps({"checksum": _checksum(plain), "verdict": plain}))
+            write(path, dumps({"checksum": checksum(plain), "verdict": plain}))
         except OSError as error:
-            return f"verdict not cached: {_reason(error)}"
+            return f"verdict not cached: {reason(error)}"
         return ""
 
 
-def _checksum(plain: Any) -> str:
+def checksum(plain: Any) -> str:
+    """SHA-256 of a JSON value, whatever the order of its keys."""
     return hashlib.sha256(dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What is wrong with a file, in a few words."""
     if isinstance(error, KeyError):
         return f"no field {error.args[0]!r}"
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 
-from . import seeds, store
+from . import seeds, store, workers
 from .check import EFFORT, check, correct
 from .claims.base import Claim, Verdict, as_plain
 from .errors import UserError
@@ -146,7 +144,9 @@ def _outcomes(chosen: Sequence[Claim], level: str, seed: int, jobs: int,
 def _run(todo: Sequence[Claim], ours: set[str], level: str, seed: int, jobs: int) -> Iterator[Verdict]:
     there = [claim.id for claim in todo if claim.id in ours]
     if min(jobs, len(there)) > 1:  # one claim is not worth starting processes for
-        yield from _in_workers(there, level, seed, min(jobs, len(there)))
+        calls = [(CATALOGUE, id, level, seed) for id in there]
+        yield from (store.verdict_from_plain(json.loads(text))
+                    for text in workers.unordered(_work, calls, min(jobs, len(there))))
         todo = [claim for claim in todo if claim.id not in ours]
     if todo:
         import scipy.linalg  # noqa: F401  loads SciPy's BLAS, which is limited only if it is there
@@ -155,41 +155,6 @@ def _run(todo: Sequence[Claim], ours: set[str], level: str, seed: int, jobs: int
         with threadpool_limits(1):  # as in the workers: the last bit of a sum depends on how many threads add
             for claim in todo:
                 yield check(claim, level, seed)
-
-
-def _in_workers(ids: list[str], level: str, seed: int, jobs: int) -> Iterator[Verdict]:
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-    warnings.filterwarnings("ignore", r"\d+ tasks (which were still|have been)")  # said better on Ctrl-C
-    with _deferring_interrupts():
-        results = parallel(delayed(_work)(CATALOGUE, id, level, seed) for id in ids)
-    try:
-        for text in results:
-            yield store.verdict_from_plain(json.loads(text))
-    except BrokenProcessPool as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"a worker process died, out of memory perhaps ({reason}); try --jobs 1") from None
-    finally:
-        results.close()  # kills the workers, if there is work left
-
-
-@contextmanager
-def _deferring_interrupts() -> Iterator[None]:
-    """Ctrl-C waits, and processes started in here never see it: a terminal sends it to all, the parent answers."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    from multiprocessing.resource_tracker import ensure_running
-
-    ensure_running()  # started in here, it would lift the block (Python < 3.13)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(catalogue: str, id: str, level: str, seed: int) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "samplingtheory"
-ORDER = ("seeds", "errors", "moments", "problems", "criteria", "methods", "steps", "sizing", "run", "evidence",
-         "claims", "store", "check", "verify", "report", "distributed", "testing", "experiment", "cli", "__main__")
+ORDER = ("seeds", "errors", "moments", "problems", "criteria", "units", "methods", "steps", "sizing", "run", "evidence",
+         "claims", "store", "check", "workers", "verify", "report", "distributed", "testing", "experiment", "cli",
+         "__main__")
 LAZY = ("sklearn", "matplotlib", "cvxpy", "torch", "joblib", "jinja2", "latex2mathml")
 FILES = sorted(p for p in ROOT.rglob("*.py") if p.relative_to(ROOT).parts != ("__init__.py",))
 

@@ -104,13 +104,17 @@ def test_certificate_of_the_same_batch_rule():
     assert [round(float(r), 4) for r in ratio[1:]] == [1.0444, 1.1858, 0.8842]
 
 
-def test_factored_batches_cannot_be_extended_in_simulation():
-    from samplingtheory.problems.regression import LeastSquares
+def test_every_law_can_be_extended_or_says_so():
+    class Once(GaussianQuadratic):
+        """A law whose batches cannot be joined."""
 
-    rng = np.random.default_rng(0)
-    problem = LeastSquares(rng.standard_normal((50, 2)), rng.standard_normal(50))
+        def draw(self, x, n, rng, batch=None):
+            drawn = super().draw(x, n, rng)
+            return st.problems.base.Batch(drawn.moments.mean, n)
+
     with pytest.raises(ValueError, match="cannot extend"):
-        st.run(problem, st.SGD(0.1), st.SameBatch(st.NormTest(0.1)), np.zeros(2), 3, rng=0)
+        st.View(Once(np.ones(1), 1.0), None, st.SGD(1.0).init(np.zeros((1, 1))), np.random.default_rng(0)).draw(
+            np.full(1, 3.0), Once(np.ones(1), 1.0).draw(np.zeros((1, 1)), np.full(1, 2.0), np.random.default_rng(0)))
 
 
 def test_fixed_and_geometric():
@@ -143,3 +147,81 @@ def test_exact_sizes_do_not_overflow():
 def test_bad_parameters_are_refused(make):
     with pytest.raises(ValueError, match="need"):
         make()
+
+
+# ---------------------------------------------------------------- every rule, criterion, option and method together
+
+CRITERIA = {"norm": st.NormTest(0.7), "inner": st.InnerProductTest(0.7), "augmented": st.AugmentedInnerProductTest(0.9, 2),
+            "orthogonality": st.OrthogonalityTest(1.0), "coordinates": st.CoordinatewiseNormTest(2.0),
+            "step norm": st.StepNormTest(0.5, "mapping"), "step inner": st.StepInnerProductTest(0.8, "mapping")}
+CORRECTIONS = {"plain": lambda c: c, "debiased": st.Debiased, "repaired": st.Repaired}
+ROWS = {"extend": lambda c, **o: st.SameBatch(c, 4, **o), "one more": lambda c, **o: st.SameBatch(c, 4, grow=1, **o),
+        "doubling": lambda c, **o: st.SameBatch(c, 4, grow=2, monotone=False, **o),
+        "redraw": lambda c, **o: st.SameBatch(c, 4, on_fail="redraw", grow=2, **o),
+        "pilot": lambda c, **o: st.Pilot(c, 4, least=2, monotone=True, growth=1.1, **o),
+        "behind": lambda c, **o: st.Behind(c, 4, least=4, grow=1.5, **o),
+        "restarting": lambda c, **o: st.Behind(c, 4, monotone=False, **o)}
+
+
+def streams():
+    """A finite sum, least squares, an oracle and Gaussian noise, each in two dimensions."""
+    from samplingtheory.problems.oracles import Additive, Oracle
+    from samplingtheory.problems.quadratic import Quadratic
+    from samplingtheory.problems.regression import LeastSquares
+
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((30, 2))
+    return {"sum": QuadraticSum(np.ones(30), A), "data": LeastSquares(A, A @ np.ones(2) + rng.standard_normal(30)),
+            "oracle": Oracle(Quadratic(np.ones(2)), Additive(np.array([[1.0, 0], [-1, 1], [0, -1]]), np.full(3, 1 / 3))),
+            "Gauss": GaussianQuadratic(np.ones(2), np.array([0.5, 0.2]))}
+
+
+@pytest.mark.parametrize("rule", ROWS)
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_rules_take_every_criterion_on_every_law(rule, criterion, correction):
+    test = CORRECTIONS[correction](CRITERIA[criterion])
+    for name, problem in streams().items():
+        for average in (None, st.Averaged(2, 0.9)):
+            if average and ("step" in criterion or rule == "one more" or correction == "repaired"):
+                continue
+            if criterion == "step inner" and name == "Gauss":
+                continue  # no blocks in a continuous law
+            sizing = ROWS[rule](test, cap=16, **({"average": average} if average else {}))
+            trace = st.run(problem, st.SGD(0.1), sizing, [0.7, 0.3], 3, replicates=4, rng=0, record=("n", "drawn", "gap"))
+            assert (trace["n"] <= 16).all() and (trace["drawn"] >= trace["n"]).all()
+
+
+METHODS = [st.SGD(0.1), st.Momentum(0.05), st.AdaGradNorm(0.1), st.AdaGrad(0.1), st.RMSProp(0.1), st.Adam(0.1), st.AdamW(0.1),
+           st.Backtracking(1.0)]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("rule", ROWS)
+def test_rules_take_every_method(rule, method):
+    problem = streams()["sum"]
+    trace = st.run(problem, method, ROWS[rule](st.Repaired(st.NormTest(0.7))), [0.7, 0.3], 3, replicates=4, rng=0)
+    assert trace["n"].max() <= 30
+
+
+def test_one_more_is_what_it_says():
+    """The steps of sizes of extension by one, on a law that is not listed: an oracle."""
+    seen = []
+    class Watching:  # also shows that functions are criteria
+        def __call__(self, m):
+            seen.append(np.array(m.n))
+            return np.where(m.n < 6, np.inf, 1.0)
+    st.run(streams()["oracle"], st.SGD(0.1), st.SameBatch(Watching(), grow=1), [0.7, 0.3], 1, replicates=3, rng=0)
+    assert [set(n) for n in seen] == [{2}, {3}, {4}, {5}, {6}]
+
+
+def test_growth_cap_minimum_and_pilot_growth():
+    big = st.NormTest(1e-3)
+    n = st.run(PROBLEM, st.SGD(0.1), st.Behind(big, start=2, grow=1.5), [1.0, 1.0], 5, rng=0, record=("n",))["n"][:, 0]
+    assert n.tolist() == [2, 3, 5, 8, 12]
+    n = st.run(PROBLEM, st.SGD(0.1), st.Behind(st.NormTest(1e3), start=9, least=4, monotone=False), [1.0, 1.0], 3, rng=0,
+               record=("n",))["n"][:, 0]
+    assert n.tolist() == [9, 4, 4]
+    rule = st.Pilot(st.NormTest(1e3), m=4, growth=1.5, least=3)
+    trace = st.run(PROBLEM, st.SGD(0.1), rule, [1.0, 1.0], 4, rng=0, record=("n", "drawn"))
+    assert trace["n"][:, 0].tolist() == [3] * 4 and (trace["drawn"] - trace["n"])[:, 0].tolist() == [4, 6, 9, 14]

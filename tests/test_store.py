@@ -99,10 +99,10 @@ def spoil(text, how):
         entry["verdict"]["sharpness"] = 0.999
     if how == "field missing":
         del entry["verdict"]["grade"]
-        entry["checksum"] = store._checksum(entry["verdict"])
+        entry["checksum"] = store.checksum(entry["verdict"])
     if how == "another claim":
         entry["verdict"]["id"] = "toy/other"
-        entry["checksum"] = store._checksum(entry["verdict"])
+        entry["checksum"] = store.checksum(entry["verdict"])
     return json.dumps(entry)
 
 

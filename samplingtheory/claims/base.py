@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from ..evidence.base import CERTIFICATE, EXACT, MC, Evidence, Quantity
+from ..evidence.base import ASYMPTOTIC, CERTIFICATE, EXACT, MC, Evidence, Quantity
 
 KINDS = ("step", "statement", "pathwise", "probability", "class", "rate")
 STATED, RECONSTRUCTED, OURS = "stated", "reconstructed", "ours"
@@ -124,9 +124,11 @@ class CaseResult:
 
     @property
     def refuted(self) -> bool:
-        return self.words.startswith("refuted")
+        """Refuted, or contradicted by slopes: what a broken case is there for, in the words of its grade."""
+        return self.words.startswith(AGAINST)
 
 
+AGAINST = ("refuted", "contradicted")
 MARGIN = -1e-9  # margins are relative to 1; below this a hypothesis counts as violated
 
 
@@ -138,6 +140,8 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
     if [name for name in failed if name != violates] or (violates and violates not in failed):
         wrong = [name for name in failed if name != violates] or [f"{violates} is not violated"]
         words = f"inconclusive (hypothesis: {', '.join(wrong)})"
+    elif evidence.grade == ASYMPTOTIC:
+        words = _slopes(evidence)
     elif evidence.refutes:
         words = {MC: f"refuted at risk {evidence.risk:g}", CERTIFICATE: "refuted by this function"}.get(
             evidence.grade, "refuted")
@@ -152,6 +156,13 @@ def judge_case(role: str, violates: str, case: Case, evidence: Evidence,
     else:
         words = "confirmed on this instance"
     return CaseResult(case.name, role, violates, words, evidence, margins, case.note, repr(case.evidence))
+
+
+def _slopes(evidence: Evidence) -> str:
+    """Slopes support, contradict or leave undecided; they never refute. Both ends must lie on the same side of 1."""
+    if evidence.lower > 1:
+        return "contradicted by slopes"
+    return "supported by slopes" if evidence.upper <= 1 else "undecided by slopes"
 
 
 @dataclass(frozen=True)
@@ -178,10 +189,10 @@ class Verdict:
 
     @property
     def inconclusive(self) -> bool:
-        return self.verdict.startswith("inconclusive")
+        return self.verdict.startswith(("inconclusive", "undecided"))
 
 
-ORDER = ("refuted", "inconclusive", "not refuted", "confirmed", "holds")
+ORDER = ("refuted", "contradicted", "inconclusive", "undecided", "not refuted", "supported", "confirmed", "holds")
 
 
 def judge(claim: Claim, results: list[CaseResult], seed: int, seconds: float) -> Verdict:
@@ -190,7 +201,7 @@ def judge(claim: Claim, results: list[CaseResult], seed: int, seconds: float) ->
     controls = [r for r in results if r.role == "broken"]
     rank = {word: i for i, word in enumerate(ORDER)}
     decisive = min(held, key=lambda r: next(i for w, i in rank.items() if r.words.startswith(w)))
-    usable = [r for r in held if not r.words.startswith("inconclusive")] or held
+    usable = [r for r in held if not r.words.startswith(("inconclusive", "undecided"))] or held
     sharpest = max(usable, key=lambda r: r.evidence.lower)
     resolution = min(r.evidence.resolution for r in usable)
     words = decisive.words

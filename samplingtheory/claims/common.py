@@ -45,6 +45,8 @@ def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
     return Hypothesis(words, margin)
 
 
+INSIDE = Hypothesis("the iterates stay in the ball on which the constants are certified",
+                    lambda case, seen: 1 - seen["reach"], ("reach",))
 UPPER = Hypothesis("F lies below its quadratic upper bound with the constant L that the bound uses", _smooth)
 SHORT_STEP = step_at_most(lambda s: 1 / (s.L * s.growth), "the step is at most 1/(L M)")
 
@@ -79,10 +81,10 @@ def small_logistic(replace: bool = False) -> Any:
 
 
 def bundled(name: str) -> tuple[Array, Array]:
-    """(A, y) of a data set shipped with scikit-learn: 'breast_cancer' or 'digits'."""
-    from ..problems.data import breast_cancer, digits
+    """(A, y) of a data set shipped with scikit-learn: 'breast_cancer', 'digits' (two classes) or 'diabetes'."""
+    from ..problems.data import breast_cancer, diabetes, digits
 
-    return {"breast_cancer": breast_cancer, "digits": digits}[name]()
+    return {"breast_cancer": breast_cancer, "digits": digits, "diabetes": diabetes}[name]()
 
 
 def real(name: str) -> Any:
@@ -90,6 +92,13 @@ def real(name: str) -> Any:
     from ..problems.regression import LogisticRegression
 
     return LogisticRegression(*bundled(name))
+
+
+def robust(name: str, loss: str = "Geman-McClure", replace: bool = False) -> Any:
+    """Regression with a bounded loss, 'Geman-McClure' or 'Tukey', on a data set that `bundled` knows."""
+    from ..problems.robust import GemanMcClure, Tukey
+
+    return {"Geman-McClure": GemanMcClure, "Tukey": Tukey}[loss](*bundled(name), replace=replace)
 
 
 def cosine_sum(N: int = 6) -> Any:

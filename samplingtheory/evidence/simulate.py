@@ -62,8 +62,8 @@ class Bet:
         worst = int(np.argmax(means))
         keep = np.unique(np.geomspace(1, runs, min(120, runs)).astype(int)) - 1
         series = {"kind": "wealth", "runs": [int(i) + 1 for i in keep], "wealth": thin(log_wealth[keep]),
-                  "threshold": math.log(1 / self.risk), "k": list(range(1, K + 1)), "measured": thin(means),
-                  "bound": [1.0] * K}
+                  "threshold": math.log(1 / self.risk), "k": [int(k) for k in thin(np.arange(1, K + 1))],
+                  "measured": thin(means), "bound": [1.0] * len(thin(means))}
         first = betting.first_refutation(log_wealth, self.risk)
         where = f"k = {worst + 1}" + (f", refuted after {first} runs" if first is not None else "")
         if cut:
@@ -96,15 +96,38 @@ class Count:
         runs = self.runs * effort
         trace = follow_case(case, 1, recorded(quantity, watch), replicates=runs, rng=rng)
         failed, delta = quantity.sides(case.symbols, *_now_then(trace, 0))
-        failures = int(np.sum(failed))
-        delta = float(np.max(delta))
-        low, high = counting.clopper_pearson(failures, runs, self.risk)
         seen = extremes({n: rows[0] for n, rows in trace.steps.items() if n in watch})
-        log_e = counting.log_evidence(failures, runs, delta, "above")
-        series = {"kind": "count", "failures": failures, "runs": runs, "delta": delta, "lower": low, "upper": high}
-        return Evidence(MC, failures / runs / delta, low / delta, high / delta, 0.0,
-                        f"{failures} failures in {runs} trials, allowed rate {delta:.4g}", runs, self.risk,
-                        log_e, high <= delta, seen=seen, series=series)
+        return counted(failed, delta, seen, self.risk)
 
 
-__all__ = ["RISK", "Bet", "Count"]
+@dataclass(frozen=True)
+class CountRuns:
+    """`Count` for a statement about whole runs: failures among `runs` runs of `steps` steps.
+
+    The quantity's `sides(s, path)` gives (failure indicator (R,), delta).
+    """
+
+    steps: int
+    runs: int = 1000
+    risk: float = RISK
+
+    def collect(self, kind: str, quantity: Quantity, watch: tuple[str, ...], case: Any,
+                rng: Any, effort: int) -> Evidence:
+        trace = follow_case(case, self.steps, recorded(quantity, watch), replicates=self.runs * effort, rng=rng)
+        path = {n: trace[n] for n in (*trace.points, *trace.steps)}
+        failed, delta = quantity.sides(case.symbols, namespace(path))
+        return counted(failed, delta, extremes({n: path[n] for n in watch if n in path}), self.risk)
+
+
+def counted(failed: Any, delta: Any, seen: dict[str, float], risk: float) -> Evidence:
+    """Evidence from the indicators of failure (R,) against P(failure) <= delta."""
+    failures, runs, delta = int(np.sum(failed)), len(failed), float(np.max(delta))
+    low, high = counting.clopper_pearson(failures, runs, risk)
+    log_e = counting.log_evidence(failures, runs, delta, "above")
+    series = {"kind": "count", "failures": failures, "runs": runs, "delta": delta, "lower": low, "upper": high}
+    return Evidence(MC, failures / runs / delta, low / delta, high / delta, 0.0,
+                    f"{failures} failures in {runs} trials, allowed rate {delta:.4g}", runs, risk,
+                    log_e, high <= delta, seen=seen, series=series)
+
+
+__all__ = ["RISK", "Bet", "Count", "CountRuns", "counted"]

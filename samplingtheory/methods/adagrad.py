@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,16 +18,24 @@ class AccumulatorState(NamedTuple):
     v: Array  # (R,) for the norm form, (R, d) for the coordinate-wise one
 
 
+def check_floats(method: Any) -> None:
+    """One line if a parameter is a Fraction."""
+    for field in fields(method):
+        if isinstance(value := getattr(method, field.name), Fraction):
+            raise ValueError(f"{field.name} is {value}; adaptive methods take square roots, which Fractions have not: "
+                             "give a float")
+
+
 def scaled(g: Array, root: Array, eps: float = 0.0) -> Array:
     """g / (root + eps), and 0 where both are 0: a coordinate that never moved has no scale."""
-    if g.dtype == object:
-        raise ValueError("adaptive methods need square roots, which Fractions have not; give x0 as floats")
     size = root + eps
     return np.divide(g, size, out=np.zeros_like(g), where=size > 0)
 
 
 def start_accumulator(x: Array, v0: Any, coordinates: bool) -> Array:
     """v0 for each replicate, (R,), or for each of its coordinates, (R, d); v0 a number or (d,)."""
+    if x.dtype == object:
+        raise ValueError("adaptive methods take square roots, which Fractions have not: give x0 as floats")
     shape = x.shape if coordinates else x.shape[:1]
     try:
         return np.array(np.broadcast_to(np.asarray(v0, dtype=float), shape))
@@ -46,6 +55,7 @@ class AdaGradNorm:
     v0: float = 1.0
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_number("v0", self.v0, 0)
 
@@ -71,6 +81,7 @@ class AdaGrad:
     eps: float = 0.0
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_number("v0", self.v0, 0)
         check_number("eps", self.eps, 0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..moments import Array, dot
 from ..problems.base import Batch
-from .adagrad import AccumulatorState, scaled, start_accumulator
+from .adagrad import AccumulatorState, check_floats, scaled, start_accumulator
 from .sgd import check_decay, check_number, check_step
 
 
@@ -37,6 +37,7 @@ class RMSProp:
     norm: bool = False
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_decay("beta2", self.beta2)
         check_number("v0", self.v0, 0)
@@ -72,6 +73,7 @@ class Adam:
     norm: bool = False
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_decay("beta1", self.beta1)
         check_decay("beta2", self.beta2)
@@ -109,6 +111,7 @@ class AdamW:
     decay: float = 0.0
 
     def __post_init__(self) -> None:
+        check_floats(self)
         check_step("alpha", self.alpha)
         check_decay("beta1", self.beta1)
         check_decay("beta2", self.beta2)
@@ -116,7 +119,7 @@ class AdamW:
         check_number("decay", self.decay, 0)
 
     def init(self, x: Array) -> AdamWState:
-        return AdamWState(x, np.zeros_like(x), np.zeros_like(x), np.zeros(len(x)))
+        return AdamWState(x, np.zeros_like(x), start_accumulator(x, 0.0, True), np.zeros(len(x)))
 
     def step(self, state: AdamWState, batch: Batch) -> AdamWState:
         g, k = batch.moments.mean, state.k + 1

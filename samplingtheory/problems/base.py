@@ -25,16 +25,27 @@ Chance = np.random.Generator | Every
 
 @dataclass(frozen=True)
 class Constants:
-    """L (an upper bound), mu (a lower bound), the minimiser (d,) and the length of the gradient left there."""
+    """L (an upper bound), mu (a lower bound), the minimiser (d,) and the length of the gradient left there.
+
+    L0, L1: |Hess F| <= L0 + L1 |grad F|, for F without a finite L. Unless they are given, L1 = 0, L0 = max(L, -mu).
+    radius: all of them hold for |x| <= radius, by default everywhere.
+    """
 
     L: float
     mu: float = 0.0
     minimiser: Array | None = None
     residual: float = 0.0
+    L0: float = math.inf
+    L1: float = 0.0
+    radius: float = math.inf
 
     def __post_init__(self) -> None:
         if not (self.L > 0 and self.mu <= self.L):
             raise ValueError(f"L = {self.L}, mu = {self.mu}; need L > 0 and mu <= L (mu < 0 for nonconvex F)")
+        if math.isinf(self.L0) and self.L1 == 0:
+            object.__setattr__(self, "L0", max(self.L, -self.mu))
+        if not (self.L0 > 0 and 0 <= self.L1 < math.inf):
+            raise ValueError(f"L0 = {self.L0}, L1 = {self.L1}; need L0 > 0 and a finite L1 >= 0")
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,8 @@ class Batch:
     weight   conditional probability of the batch given its parent (None: it was drawn at random)
     value    y (E, d) -> F_S(y) - F_S(x), in a form that does not cancel; None where no function is known
     blocks   B -> means (E, B, d) of a random split of each batch into B equal parts (by one sample at most)
-    counts   how often each atom of a finite support is held, (E, A): what a larger batch extends
+    counts   how often each atom of a finite support is held, (E, A), or a function that says so: what a larger batch
+             extends; None for continuous laws, whose moments are joined to those of the new samples
     """
 
     moments: Any
@@ -54,14 +66,21 @@ class Batch:
     parent: Array | None = None
     weight: Array | None = None
     value: Callable[[Array], Array] | None = field(default=None, repr=False)
-    counts: Array | None = field(default=None, repr=False)
+    counts: Array | Callable[[], Array] | None = field(default=None, repr=False)
     blocks: Callable[[int], Array] | None = field(default=None, repr=False)
+
+    @property
+    def held(self) -> Array | None:
+        """`counts` as an array."""
+        return self.counts() if callable(self.counts) else self.counts
 
     def without(self, rows: Array) -> Batch:
         """The same batches with those of `rows` emptied: extending them then draws afresh."""
+        if hasattr(self.moments, "without"):
+            return replace(self, moments=self.moments.without(rows))
         if self.counts is None:
-            raise ValueError("only batches of a finite support can be extended or redrawn in place")
-        return replace(self, counts=np.where(rows[:, None], 0, self.counts))
+            raise ValueError("this problem's batches can be neither extended nor redrawn in place")
+        return replace(self, counts=np.where(rows[:, None], 0, np.asarray(self.held)))
 
 
 @runtime_checkable
@@ -71,7 +90,7 @@ class Problem(Protocol):
     constants   `Constants`                gap(x)      F(x) - F*, never a difference of two large values
     population  N without replacement, else inf        gap_error   error of gap(x) that the minimiser causes
     law(x)      exact `Moments`            draw(x, n, rng) -> `Batch`, n (R,) whole, one size a replicate;
-    finite supports also take batch=, a batch to extend to n (one size a row of it)
+    most also take batch=, a batch to extend to n (one size a row of it)
     """
 
     constants: Constants

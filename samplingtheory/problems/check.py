@@ -100,7 +100,9 @@ def _pairs(p: _Floats, x: Array, rng: np.random.Generator) -> tuple[Array, Array
         axes = np.linalg.eigh((H + H.swapaxes(-1, -2)) / 2)[1].swapaxes(-1, -2)
         moves += [h * scale * axes for h in (1e-4, 1e-2, 1.0)]
     move = np.concatenate(moves, axis=1)
-    return np.repeat(x, move.shape[1], axis=0), (x[:, None] + move).reshape(-1, p.dim)
+    x, y = np.repeat(x, move.shape[1], axis=0), (x[:, None] + move).reshape(-1, p.dim)
+    inside = np.maximum(_length(x), _length(y)) <= p.constants.radius
+    return x[inside], y[inside]
 
 
 def _curvature(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Finding]:
@@ -118,6 +120,10 @@ def _curvature(p: _Floats, x: Array, rng: np.random.Generator) -> Iterator[Findi
         yield _finding("L", over, 1 + 1e-9, f"curvature over L; {how}")
     else:
         yield _skipped("L", "L is inf: the problem claims no global smoothness")
+    if p.constants.L1 > 0:
+        u = p.constants.L1 * np.sqrt(size)  # Gronwall along the segment; as |z| -> 0 it is the condition itself
+        most = (p.constants.L0 / p.constants.L1 + _length(before)) * np.expm1(np.minimum(u, 500))
+        yield _finding("L0, L1", _length(change) / most, 1 + 1e-6, f"|G(x + z) - G(x)| over its bound; {how}")
     if math.isfinite(mu):
         short = (mu - slope - rounding) / (abs(mu) or (L if math.isfinite(L) else 1.0))
         yield _finding("mu", short, 1e-9, f"(mu - curvature) over |mu|; {how}")
@@ -263,6 +269,7 @@ def check_problem(
         way = chance.standard_normal((8, p.dim))
         radius = np.geomspace(3.0, 0.1, 8) * chance.uniform(0.8, 1.2, 8)  # at no special point, such as a knee
         points = (0.0 if p.minimiser is None else p.minimiser) + (radius / _length(way))[:, None] * way
+        points = points * np.minimum(1, 0.99 * p.constants.radius / _length(points))[:, None]
     x = np.asarray(points, dtype=float)
     if x.ndim != 2 or x.shape[-1] != p.dim:
         raise ValueError(f"points have shape {x.shape}; this problem needs (P, {p.dim})")

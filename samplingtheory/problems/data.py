@@ -14,6 +14,17 @@ ENTRIES = 5e8  # entries of a dense matrix (4 GB) that `libsvm` agrees to build
 
 Labelled = tuple[Array, Array]
 
+# LIBSVM files that the papers of the field use: file name -> (N, d, what to expect in it)
+PAPER_SETS: dict[str, tuple[int, int, str]] = {
+    "mushrooms": (8124, 112, "labels 1 and 2, binary features"),
+    "covtype.libsvm.binary.scale": (581012, 54, "labels 1 and 2, features in [0, 1]"),
+    "ijcnn1": (49990, 22, "labels -1 and 1; the papers use 35000 of its samples"),
+    "gisette_scale": (6000, 5000, "labels -1 and 1, features in [-1, 1]"),
+    "rcv1_train.binary": (20242, 47236, "labels -1 and 1; needs 7.6 GB as a dense matrix, above the limit"),
+    "real-sim": (72309, 20958, "labels -1 and 1; needs 12 GB as a dense matrix, above the limit"),
+    "mnist.scale": (60000, 780, "labels 0 to 9, made binary as even against odd"),
+}
+
 
 def standardise(A: Array) -> Array:
     """Columns with mean 0 and variance 1 (divisor N); constant columns are dropped."""
@@ -51,9 +62,18 @@ def digits(subset: int | None = None) -> Labelled:
     return _evenly(A, np.where(target % 2 == 0, 1.0, -1.0), subset)
 
 
-def libsvm(path: str | os.PathLike[str]) -> Labelled:
+def diabetes() -> Labelled:
+    """Diabetes progression (N = 442, d = 10): columns and y standardised; a regression."""
+    from sklearn.datasets import load_diabetes
+
+    A, target = load_diabetes(return_X_y=True)
+    return standardise(A), standardise(target[:, None])[:, 0]
+
+
+def libsvm(path: str | os.PathLike[str], even_or_odd: bool = False) -> Labelled:
     """A two-class file in LIBSVM format (also .gz, .bz2) as a dense A; the larger label becomes +1.
 
+    even_or_odd makes two classes of whole labels: +1 even, -1 odd.
     FileNotFoundError without the file, ValueError for anything that is not such a file. Columns stay as
     stored: see `standardise`.
     """
@@ -70,7 +90,41 @@ def libsvm(path: str | os.PathLike[str]) -> Labelled:
         raise ValueError(f"cannot read {name}: {_line(error)}") from error
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} is not in LIBSVM format (label index:value ...): {_line(error)}") from error
-    return _dense(name, A, labels), _signs(name, labels)
+    A = _dense(name, A, labels)
+    return A, np.where(labels % 2 == 0, 1.0, -1.0) if even_or_odd else _signs(name, labels)
+
+
+def _folder() -> str | None:
+    return os.environ.get("SAMPLINGTHEORY_DATA")
+
+
+def paper_sets_given() -> list[str]:
+    """Names in PAPER_SETS whose file is in the folder that SAMPLINGTHEORY_DATA names (also .bz2, .gz)."""
+    folder = _folder()
+    return [] if folder is None else [name for name in PAPER_SETS if _found(folder, name)]
+
+
+def _found(folder: str, name: str) -> str | None:
+    paths = (os.path.join(folder, name + end) for end in ("", ".bz2", ".gz"))
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def paper_set(name: str) -> Labelled:
+    """A set of PAPER_SETS from the folder SAMPLINGTHEORY_DATA, columns standardised, labels -1 and +1.
+
+    ValueError: unknown name, no folder, no file, or another number of features than the papers'.
+    """
+    if name not in PAPER_SETS:
+        raise ValueError(f"no set is called {name!r}; known: {', '.join(PAPER_SETS)}")
+    path = None if _folder() is None else _found(str(_folder()), name)
+    if path is None:
+        raise ValueError(f"no file {name} (or .bz2, .gz): put it in a folder and name the folder in the environment "
+                         "variable SAMPLINGTHEORY_DATA")
+    A, y = libsvm(path, even_or_odd=name.startswith("mnist"))
+    N, d, _ = PAPER_SETS[name]
+    if A.shape[1] != d:
+        raise ValueError(f"{path} has {A.shape[1]} features; {name} has {d} (and about {N} samples): is it that set?")
+    return standardise(A), y
 
 
 def _line(error: Exception) -> str:
@@ -111,11 +165,19 @@ def synthetic_classification(N: int, d: int, rng: Seedable = 0) -> Labelled:
     return A, np.where(rng.random(N) < chance, 1.0, -1.0)
 
 
-def synthetic_regression(N: int, d: int, rng: Seedable = 0, noise: float = 1.0) -> Labelled:
-    """a_i ~ N(0, I), y_i = a_i'w + noise N(0, 1), w of length 1 in a uniform direction."""
+def synthetic_regression(N: int, d: int, rng: Seedable = 0, noise: float = 1.0, outliers: float = 0.0) -> Labelled:
+    """a_i ~ N(0, I), y_i = a_i'w + noise N(0, 1), w of length 1 in a uniform direction.
+
+    `outliers` is the share of samples whose y_i is N(0, 100) instead.
+    """
     _shape(N, d)
     if not (noise >= 0 and np.isfinite(noise)):
         raise ValueError(f"noise is {noise}; give a finite standard deviation, at least 0")
+    if not 0 <= outliers < 1:
+        raise ValueError(f"outliers is {outliers}; give a share, at least 0 and below 1")
     rng = generator(rng)
     A, w = rng.standard_normal((N, d)), rng.standard_normal(d)
-    return A, A @ (w / np.linalg.norm(w)) + noise * rng.standard_normal(N)
+    y = A @ (w / np.linalg.norm(w)) + noise * rng.standard_normal(N)
+    bad = slice(0, round(outliers * N))  # rows are exchangeable
+    y[bad] = 10 * rng.standard_normal(len(y[bad]))
+    return A, y

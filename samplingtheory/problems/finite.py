@@ -130,11 +130,15 @@ def draw_batch(atoms: Array, probabilities: Array, n: Array, population: float, 
         counts = draw_atoms(n, probabilities, rng)
     else:
         counts = draw_counts(n, atoms.shape[-2], rng, replace=False)
-    def blocks(B: int) -> Array:
+    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
+                 counts=counts, blocks=_blocks(atoms, counts, rng))
+
+
+def _blocks(atoms: Array, counts: Array, rng: np.random.Generator) -> Callable[[int], Array]:
+    def means(B: int) -> Array:
         parts = block_counts(counts, B, rng)
         return parts @ atoms / parts.sum(-1, keepdims=True)
-    return Batch(counted(atoms, counts, n, population), n, value=value(None, counts) if value else None,
-                 counts=counts, blocks=blocks)
+    return means
 
 
 def block_counts(counts: Array, B: int, rng: np.random.Generator) -> Array:
@@ -155,7 +159,7 @@ def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng:
     """Batches grown to n components: every completion with its probability, or one at random."""
     if batch.counts is None:
         raise ValueError("this batch does not say which components it holds, so it cannot be extended")
-    held = np.asarray(batch.counts).astype(int)
+    held = np.asarray(batch.held).astype(int)
     more = (n - held.sum(1)).astype(int)
     without = not math.isinf(population)
     if isinstance(rng, Every):
@@ -164,15 +168,25 @@ def extend(atoms: Array, probabilities: Array, n: Array, population: float, rng:
         weight = batch.weight[row] * weight if batch.weight is not None else weight
     else:
         row, parent, weight = np.arange(len(held)), batch.parent, batch.weight
-        if without:  # the lowest random keys among those not held
-            keys = np.where(held > 0, np.inf, rng.random(held.shape))
-            added = (keys.argsort(axis=1, kind="stable").argsort(axis=1) < more[:, None]).astype(int)
-        else:
-            added = draw_atoms(np.maximum(more, 0), probabilities, rng).astype(int)
+        added = added_counts(held, more, rng, None if without else probabilities)
     counts = held[row] + added
     m = counted(atoms if parent is None else atoms[parent], counts, n[row], population)
     drawn = np.asarray(batch.drawn)[row] + np.maximum(more, 0)[row]
-    return Batch(m, drawn, parent, weight, value(parent, counts) if value else None, counts)
+    blocks = None if isinstance(rng, Every) else _blocks(m.atoms, counts, rng)
+    return Batch(m, drawn, parent, weight, value(parent, counts) if value else None, counts, blocks)
+
+
+def added_counts(held: Array, more: Array, rng: np.random.Generator, probabilities: Array | None = None) -> Array:
+    """Counts (R, N) of more[r] further components: uniform among those not held, or independent draws if given p."""
+    added = np.zeros(held.shape, dtype=int)
+    rows = np.flatnonzero(more > 0)
+    if len(rows) and probabilities is None:  # the lowest random keys among those not held
+        keys = np.where(held[rows] > 0, np.inf, rng.random((len(rows), held.shape[1])))
+        order = np.sort(keys, axis=1)
+        added[rows] = keys <= order[np.arange(len(rows)), more[rows] - 1][:, None]
+    elif len(rows):
+        added[rows] = draw_atoms(more[rows], probabilities, rng).astype(int)
+    return added
 
 
 def _completions(held: Array, more: Array, probabilities: Array, population: float) -> tuple[Array, Array, Array]:

@@ -16,7 +16,7 @@ import numpy as np
 from ..moments import Array, dot
 from .base import Batch, Chance, Every, follow, least_size
 from .factored import Factored
-from .finite import draw_batch
+from .finite import added_counts, draw_batch
 from .rows import Data, Parts, Rows, Table, draw_parts, pieces, whole_data
 
 ATOMS = 2e7  # entries of the explicit table of sample gradients
@@ -79,20 +79,36 @@ class LinearModel:
         return s[..., None] * self.data.A + self.ridge * x[:, None, :], np.full(self.size, 1 / self.size)
 
     def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
-        """A uniform batch of n[r] samples a replicate; with EVERY all of them; given `batch`, its extensions.
+        """A uniform batch of n[r] samples a replicate; with EVERY all of them, from a list of all gradients (`atoms`).
 
-        The last two list the sample gradients (`atoms`), and only enumerated batches can be extended: drawn
-        ones do not keep (R, N) counts.
+        Given `batch`, its extensions. Drawn batches tell their counts (R, N) only when asked.
         """
-        if batch is not None or isinstance(rng, Every):
+        if isinstance(rng, Every):
             def value(parent: Array | None, counts: Array) -> Callable[[Array], Array]:
                 parts: Parts = [(slice(0, len(counts)), Table(self.data, counts))]
                 return self._value(parts, follow(x, parent), counts.sum(-1))
             return draw_batch(*self.atoms(x), n, self.population, rng, value, batch)
         n = least_size(n, self.population)
-        parts = draw_parts(self.data, n, rng, self.replace)
+        if batch is None:
+            parts, drawn = draw_parts(self.data, n, rng, self.replace), n
+        else:
+            parts, drawn = self._extension(n, rng, batch)
         m = self._moments(parts, x, size=n, scale=n / np.maximum(n - 1, 1), n=n, dof=n - 1)
-        return Batch(m, n, value=self._value(parts, x, n), blocks=self._blocks(parts, x, rng))
+        return Batch(m, drawn, value=self._value(parts, x, n), blocks=self._blocks(parts, x, rng),
+                     counts=lambda: self._counts(parts, len(x)))
+
+    def _counts(self, parts: Parts, R: int) -> Array:
+        """How often each row of the data is held, (R, N)."""
+        return np.concatenate([rows.held(len(range(R)[r])) for r, rows in parts])
+
+    def _extension(self, n: Array, rng: np.random.Generator, batch: Batch) -> tuple[Parts, Array]:
+        """The rows of a batch grown to n[r] samples, and what was paid for them."""
+        held = np.asarray(batch.held)
+        more = np.maximum(n - held.sum(1), 0).astype(int)
+        p = np.full(self.size, 1 / self.size) if self.replace else None
+        counts = held + added_counts(held, more, rng, p)
+        parts: Parts = [(r, Table(self.data, counts[r])) for r in pieces(len(n), self.size)]
+        return parts, np.asarray(batch.drawn) + more
 
     def _blocks(self, parts: Parts, x: Array, rng: np.random.Generator) -> Callable[[int], Array]:
         def means(B: int) -> Array:

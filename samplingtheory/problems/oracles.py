@@ -50,7 +50,7 @@ class FourAtoms:
 
     @property
     def probabilities(self) -> Array:
-        A = 4 if self.nu else 2
+        A = 4 if self.nu and self.theta else 2
         return np.full(A, (0 * self.theta + 1) / A)
 
     def atoms(self, G: Array) -> Array:
@@ -59,6 +59,8 @@ class FourAtoms:
             return np.stack([long, short], axis=-2)
         _need(G.shape[-1] == 2, f"FourAtoms turns in the plane (or nu = 0); here d = {G.shape[-1]}")
         turned = self.nu * np.stack([-G[..., 1], G[..., 0]], axis=-1)
+        if not self.theta:
+            return np.stack([G + turned, G - turned], axis=-2)
         return np.stack([long + turned, long - turned, short + turned, short - turned], axis=-2)
 
     def second(self, W: Array) -> Array:
@@ -71,6 +73,11 @@ class FourAtoms:
 def TwoPoint(theta: Any) -> FourAtoms:
     """g = (1 +- theta) G, equally likely, any d: |g - G| = theta |G| surely, the norm test on every path."""
     return FourAtoms(theta, 0 * theta)
+
+
+def Sideways(nu: Any) -> FourAtoms:
+    """g = G +- nu J G, equally likely, d = 2: |g - G| = nu |G| and |g| = sqrt(1 + nu^2) |G| surely."""
+    return FourAtoms(0 * nu, nu)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,40 @@ class Lazy:
 
     def second(self, W: Array) -> Array:
         return (self.growth - 1) * W
+
+    adjoint = second
+
+
+@dataclass(frozen=True)
+class Rare:
+    """g = (1 +- eps/sqrt(chance)) G with probability chance/2 each, else G: E|e|^2 = eps^2 |G|^2, seldom and large.
+
+    Any d, and the coordinate-wise norm test at eps with equality. Floats only.
+    """
+
+    eps: float
+    chance: float = 0.01
+    constant = 0
+
+    def __post_init__(self) -> None:
+        _need(0 <= self.eps < math.inf, f"eps is {self.eps}; give a finite number, at least 0")
+        _need(0 < self.chance <= 1, f"chance is {self.chance}; give a probability above 0, at most 1")
+
+    @property
+    def growth(self) -> float:
+        return 1 + self.eps * self.eps
+
+    @property
+    def probabilities(self) -> Array:
+        return np.array([self.chance / 2, self.chance / 2, 1 - self.chance])
+
+    def atoms(self, G: Array) -> Array:
+        _need(G.dtype != object, "Rare needs a square root, which Fractions have not; use floats, or TwoPoint")
+        spike = self.eps / math.sqrt(self.chance)
+        return np.stack([(1 + spike) * G, (1 - spike) * G, G], axis=-2)
+
+    def second(self, W: Array) -> Array:
+        return self.eps * self.eps * W
 
     adjoint = second
 
@@ -186,6 +227,8 @@ class Oracle:
         self.base, self.noise = base, noise
         self.dim, self.constants, self.gap_error = base.dim, base.constants, base.gap_error
         self.gap, self.gradient = base.gap, base.gradient
+        if hasattr(base, "check_start"):
+            self.check_start = base.check_start
         noise.atoms(np.zeros((1, self.dim)))  # lengths are checked at the door
 
     def atoms(self, x: Array) -> tuple[Array, Array]:
@@ -201,5 +244,5 @@ class Oracle:
     def law(self, x: Array) -> Weighted:
         return exact_law(*self.atoms(x), math.inf)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
-        return draw_batch(*self.atoms(x), n, math.inf, rng)
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
+        return draw_batch(*self.atoms(x), n, math.inf, rng, batch=batch)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..moments import Array, Spread, Weighted, dot
+from ..moments import Array, Spread, Weighted, divide, dot
 from .base import Batch, Chance, Constants, follow, need_generator
 from .finite import draw_batch, exact_law
+from .joined import Emptied, Joined
 
 UP = 1 + 1e-12  # eigenvalues are rounded outwards: L must be an upper bound, mu a lower one
 
@@ -77,9 +79,14 @@ class GaussianQuadratic(Quadratic):
     def law(self, x: Array) -> Spread:
         return Spread(self.gradient(x), self.noise)
 
-    def draw(self, x: Array, n: Array, rng: Chance) -> Batch:
+    def draw(self, x: Array, n: Array, rng: Chance, batch: Batch | None = None) -> Batch:
+        """A batch by its sufficient statistics; given one, its extension: new samples are independent of it."""
         rng = need_generator(rng, "Gaussian noise")
         n = np.asarray(n, dtype=float)
+        if batch is not None:
+            more = np.maximum(n - batch.moments.n, 0)
+            fresh = self.draw(x, np.maximum(more, 1), rng).moments
+            return Batch(Joined(batch.moments, fresh, more), np.asarray(batch.drawn) + more)
         if not (n > 0).all():
             raise ValueError(f"a batch of {n.min():g} samples was asked for; sizes must be above 0")
         G = self.gradient(x)
@@ -93,6 +100,19 @@ class GaussianQuadratic(Quadratic):
 def _root(cov: Array) -> Array:
     values, vectors = np.linalg.eigh(cov)
     return vectors * np.sqrt(np.maximum(values, 0))
+
+
+def bartlett(dof: Array, d: int, rng: np.random.Generator) -> Array:
+    """T (R, d, k), lower, T T' the scatter of dof + 1 standard Gaussian vectors, k = min(d, largest dof): Bartlett
+    (1933)."""
+    m = np.maximum(dof, 0)[:, None]
+    if ((m > 0) & (m < d) & (m != np.floor(m))).any():
+        raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")
+    j = np.arange(max(1, math.ceil(min(d, m.max()))))
+    T = np.tril(rng.standard_normal((len(m), d, len(j))), -1)
+    T[:, j, j] = np.sqrt(2 * rng.standard_gamma(np.maximum(m - j, 0) / 2))
+    T *= (j < m)[:, None, :]  # fewer than d degrees of freedom: a trapezoid
+    return T
 
 
 class GaussianBatch:
@@ -137,15 +157,38 @@ class GaussianBatch:
 
     def _bartlett(self) -> Array:
         """(R, d, d) factor T root', with the sample covariance as its square over dof."""
-        R, d = self.mean.shape
-        m = np.maximum(self.dof, 0)[:, None]
-        j = np.arange(d)
-        if ((m > 0) & (m < d) & (m != np.floor(m))).any():
-            raise ValueError("a Gaussian batch with general covariance needs whole n, or n > d")
-        T = np.tril(self._rng.standard_normal((R, d, d)), -1)
-        T[:, j, j] = np.sqrt(2 * self._rng.standard_gamma(np.maximum(m - j, 0) / 2))
-        T *= (j < m)[:, None, :]  # fewer than d degrees of freedom: a trapezoid
+        T = bartlett(self.dof, self.mean.shape[-1], self._rng)
         return self._root[:, None] * T if self.noise.ndim == 1 else self._root @ T
+
+    def without(self, rows: Array) -> Emptied:
+        return Emptied(self, ~rows)
+
+    @property
+    def sum_total(self) -> Array:
+        """Sum of |g_i - mean|^2, (R,)."""
+        return np.where(self.dof > 0, self.total, 0) * np.maximum(self.dof, 0)
+
+    @cached_property
+    def matrix(self) -> Array:
+        """Sum of (g_i - mean)(g_i - mean)', (R, d, d), given what was drawn of it."""
+        scatter = self._drawn()
+        factor = scatter["factor"] if "factor" in scatter else self._completed(scatter)
+        return factor @ factor.swapaxes(-1, -2)
+
+    def _completed(self, scatter: dict[str, Array]) -> Array:
+        """A factor with the two drawn chi-squares: parts of a Gaussian are independent of the length of the whole.
+
+        The first row of a Bartlett factor belongs to the direction u; a reflection takes the first axis to u.
+        """
+        m, T = np.maximum(self.dof, 0), bartlett(self.dof, self.mean.shape[-1], self._rng)
+        along, total = (np.where(m > 0, scatter[name], 0) * m for name in ("along", "total"))
+        T[:, 0, 0] = 0
+        T *= np.sqrt(divide(np.maximum(total - along, 0), (T * T).sum((-2, -1)), 0.0))[:, None, None]
+        T[:, 0, 0] = np.sqrt(along)
+        w = -divide(self.mean, np.sqrt(dot(self.mean, self.mean))[:, None], 0.0)
+        w[:, 0] += 1
+        image = (w[:, None, :] @ T)[:, 0, :]
+        return T - 2 * divide(w, dot(w, w)[:, None], 0.0)[:, :, None] * image[:, None, :]
 
     @property
     def total(self) -> Array:

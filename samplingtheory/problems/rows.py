@@ -84,6 +84,10 @@ class Table:
         parts = block_counts(counts, B, rng)
         return [(Table(self.data, parts[:, b]), parts[:, b].sum(-1)) for b in range(B)]
 
+    def held(self, R: int) -> Array:
+        """How often each row of the data is held, (R, N)."""
+        return np.ones((R, self.data.N), dtype=int) if self.counts is None else self.counts.astype(int)
+
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         """Replicate r: rows of the data, how often each, and their t."""
         if self.counts is None:
@@ -145,6 +149,10 @@ class Lists:
         label = (np.arange(len(order)) - self.ends[self._replicate]) * B // np.diff(self.ends)[self._replicate]
         sizes = [np.bincount(self._replicate[label == b], minlength=self.R) for b in range(B)]
         return [(Lists(self.data, index[label == b], sizes[b]), sizes[b].astype(float)) for b in range(B)]
+
+    def held(self, R: int) -> Array:
+        flat = self.index + self._replicate * self.data.N
+        return np.bincount(flat, minlength=R * self.data.N).reshape(R, self.data.N)
 
     def members(self, r: int, t: Array) -> tuple[Array, Array, Array]:
         mine = slice(self.ends[r], self.ends[r + 1])

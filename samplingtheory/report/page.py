@@ -58,18 +58,25 @@ def render(verdicts: Sequence[Verdict], claims: Iterable[Claim], *, level: str, 
            missing: int = 0) -> str:
     """The report of a run. `claims` are those of the verdicts; `missing` were asked for and not finished."""
     table = {claim.id: claim for claim in claims}
-    sections = [section(table[v.id], v) for v in verdicts]
-    folder = Path(__file__).parent
-    env = Environment(loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined,
+    return _environment().get_template("report.html.jinja").render(
+        sections=[section(table[v.id], v) for v in verdicts], summary=words.summary(verdicts), level=level, seed=seed,
+        date=date, missing=missing, versions=store.versions(), total=sum(v.seconds for v in verdicts),
+        tightness=tightness.rows(verdicts, table), inexpressible=INEXPRESSIBLE,
+    )
+
+
+def render_claim(claim: Claim, verdict: Verdict) -> str:
+    """One claim as HTML, from its statement to its table of cases; styled by report.css."""
+    return _environment().get_template("claim.html.jinja").render(s=section(claim, verdict), v=verdict)
+
+
+def _environment() -> Environment:
+    env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
                       trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"number": words.number, "ratio": words.ratio, "margin": words.margin,
                     "seconds": words.seconds, "pretty": words.pretty, "violated": violated}
-    return env.get_template("report.html.jinja").render(
-        sections=sections, summary=words.summary(verdicts), level=level, seed=seed, date=date, missing=missing,
-        versions=store.versions(), provenance=words.PROVENANCE, kind=words.KIND,
-        total=sum(v.seconds for v in verdicts), case_status=words.case_status,
-        tightness=tightness.rows(verdicts, table), inexpressible=INEXPRESSIBLE,
-    )
+    env.globals |= {"provenance": words.PROVENANCE, "kind": words.KIND, "case_status": words.case_status}
+    return env
 
 
 def section(claim: Claim, verdict: Verdict) -> Section:
@@ -111,15 +118,16 @@ def mathml(latex: str) -> tuple[Markup, ...]:
     What cannot be converted to well-formed MathML is shown as it is written.
     """
     try:
-        return tuple(_math(part) for part in _parts(latex))
+        return tuple(formula(part) for part in _parts(latex))
     except Exception:  # the converter raises many kinds; a formula must not cost the report
         return (Markup("<code>{}</code>").format(latex),)
 
 
-def _math(latex: str) -> Markup:
+def formula(latex: str, display: str = "block") -> Markup:
+    """One formula as MathML; display: block or inline. Raises what the converter raises, ValueError for bad output."""
     from latex2mathml.converter import convert
 
-    text = convert(latex, display="block")
+    text = convert(latex, display=display)
     if any(not e.tag.startswith(MATHML) for e in ElementTree.fromstring(text).iter()):
         raise ValueError("not MathML")
     return Markup(text)

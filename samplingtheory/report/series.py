@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from ..claims.base import CaseResult
@@ -14,7 +15,7 @@ LOWEST_WEALTH = -6.0  # decades; a claim with slack loses all of its stake, and 
 
 @dataclass(frozen=True)
 class Curve:
-    """role: 'measured', 'bound' or 'interval' (x: lower, value, upper)."""
+    """role: 'measured', 'limit' (of confidence), 'bound' or 'interval' (x: lower, value, upper)."""
 
     role: str
     x: Sequence[float]
@@ -42,6 +43,8 @@ def plots(case: CaseResult, horizontal: str = "iteration k") -> list[Plot]:
     series = case.evidence.series
     if series.get("kind") == "count":
         return [_count(series)]
+    if series.get("kind") == "slopes":
+        return _slopes(series)
     if series.get("kind") == "points" or (series.get("measured") and not series.get("k")):
         return [_points(series)]
     drawn = []
@@ -85,6 +88,19 @@ def _wealth(series: Mapping[str, Any]) -> Plot:
     threshold = float(series.get("threshold", math.log(100))) / math.log(10)
     return Plot("log₁₀ wealth of a bet against the claim", "runs", (Curve("measured", runs, decades),), 150,
                 log_x=max(runs) > 30, level=threshold, floor=0.0)
+
+
+def _slopes(series: Mapping[str, Any]) -> list[Plot]:
+    """The mean, beside a line of the claimed rate through its end; and the local exponents, which say more."""
+    K, means, rate = _floats(series["k"]), _floats(series["means"]), float(series["rate"])
+    line = [means[-1] * (K[-1] / k) ** rate for k in K]
+    middle = [math.sqrt(a * b) for a, b in pairwise(K)]
+    local = (Curve("limit", middle, _floats(series["low"])), Curve("limit", middle, _floats(series["high"])),
+             Curve("measured", middle, _floats(series["measured"])))
+    return [Plot("mean over the runs, and a line of the claimed rate", "", (Curve("measured", K, means),
+                 Curve("bound", K, line)), 150, log_x=True, log_y=True, shaded=False),
+            Plot("local exponent from K to 2K: claimed is at least the dashed line", "K", local, 150, log_x=True,
+                 level=rate, shaded=False)]
 
 
 def _count(series: Mapping[str, Any]) -> Plot:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..claims.base import CaseResult, Verdict
+from ..claims.base import AGAINST, CaseResult, Verdict
 
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 PROVENANCE = {
@@ -75,14 +75,14 @@ def status(v: Verdict) -> Status:
         return Status("wrong", "✗", _complaint(v))
     if v.inconclusive:
         return Status("unsure", "?", v.verdict)
-    if v.verdict.startswith("refuted"):
+    if v.verdict.startswith(AGAINST):
         return Status("denied", "¬", f"{v.verdict}, as it should be")
     sure = v.verdict.startswith(("confirmed", "holds"))
     return Status("confirmed", "✓", v.verdict) if sure else Status("open", "○", v.verdict)
 
 
 def _complaint(v: Verdict) -> str:
-    refuted, survived = v.verdict.startswith("refuted"), v.controls["total"] - v.controls["killed"]
+    refuted, survived = v.verdict.startswith(AGAINST), v.controls["total"] - v.controls["killed"]
     words = v.verdict
     if v.expected == "holds" and refuted:
         words += ", though it should hold"
@@ -98,7 +98,7 @@ def case_status(case: CaseResult, expected: str) -> Status:
     """A control is there to be refuted; so is every tight case of a statement that is expected to fail."""
     said = case.words.removesuffix(" on this instance")  # a case is one
     meant = case.role == "broken" or (expected == "fails" and case.role == "tight")
-    if case.words.startswith("inconclusive"):
+    if case.words.startswith(("inconclusive", "undecided")):
         return Status("wrong" if meant or "(error" in case.words else "unsure", "?", said)
     if case.refuted:
         fine = meant or expected == "fails"

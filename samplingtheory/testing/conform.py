@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -210,7 +211,35 @@ def third_party() -> list[tuple[str, Any, str, Mapping[str, str]]]:
     return found
 
 
+def per_tensor(gradients: Any, theta: float) -> float:
+    """The practical inner product test as a published implementation is described: the variance of <g_i, G> tensor by
+    tensor, added up; here for two tensors of two entries. Written from that description."""
+    mean = gradients.mean(0)
+    blocks = (slice(0, 2), slice(2, 4))
+    spread = float(sum(((gradients[:, b] - mean[b]) @ mean[b]).var(ddof=1) for b in blocks))
+    allowed = theta**2 * float(mean @ mean) ** 2
+    return spread / allowed if allowed else math.inf if gradients.any() else 0.0
+
+
+def described() -> list[tuple[str, Any, str, Mapping[str, Any], Mapping[str, str]]]:
+    """(name, callable, kind, flags, expected failures) of rules and statistics written from published descriptions."""
+    from .mistakes.ranks import plain_mean, printed, within_plus_between
+
+    lost, biased = "the covariance between tensors is lost", "biased"
+    return [
+        ("inner product test, tensor by tensor", per_tensor, "inner-product", {"role": "lagged", "layout": (2, 2)},
+         dict.fromkeys(("soundness", "minimality", "duplication", "ordering"), lost)),
+        ("DDP-Norm as printed", printed, "rank-means", {"equal": True}, {"unbiased": biased}),
+        ("mean of ranks that hold unequally many", plain_mean, "rank-means", {}, {"unbiased": biased}),
+        ("within plus between", within_plus_between, "rank-moments", {"equal": True, "least": 2},
+         {"unbiased": biased, "sharding": biased}),
+    ]
+
+
 def check_third_party(examples: int = 50, seed: int | None = None) -> Iterator[Report]:
-    """Optimizers of other libraries, where installed; differences of convention are expected failures."""
+    """Optimizers of other libraries, where installed, and rules as published; known differences are expected
+    failures."""
+    for words, call, what, flags, known in described():
+        yield conform(call, what, {**flags, "name": words}, expected=known, examples=examples, seed=seed)
     for name, factory, kind, expected in third_party():
         yield check_optimizer(factory, kind=kind, name=name, expected_failures=expected, examples=examples, seed=seed)

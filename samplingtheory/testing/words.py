@@ -16,7 +16,8 @@ def number(value: Any) -> str:
     if isinstance(value, Fraction):
         if value.denominator == 1:
             return str(value.numerator)
-        rest, twos, fives = value.denominator, 0, 0
+        rest: int = value.denominator
+        twos, fives = 0, 0
         while rest % 2 == 0:
             rest, twos = rest // 2, twos + 1
         while rest % 5 == 0:

@@ -1,6 +1,7 @@
 """Momentum, AdaGrad, RMSProp and Adam: definitions, torch.optim, invariances, bad input."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,37 @@ def test_adam_unrolled():
     past = np.arange(len(g))[::-1][:, None, None]
     assert state.m == pytest.approx(((1 - b1) * b1**past * g).sum(0), rel=1e-12)
     assert state.v == pytest.approx(0.5 * b2 ** len(g) + ((1 - b2) * b2**past * g * g).sum(0), rel=1e-12)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-3, 1.0])
+def test_one_step_of_the_practical_forms(eps):
+    """From zero moments the bias correction is exact: |step| = alpha |g|/(|g| + eps), epsilon outside the root."""
+    g, x = gradients(1), np.ones((3, 4))
+    expected = x - 0.1 * g[0] / (np.abs(g[0]) + eps)
+    assert follow(st.AdamW(0.1, eps=eps), g, x)[1] == pytest.approx(expected, rel=1e-12)
+    assert follow(st.AdaGrad(0.1, 0.0, eps), g, x)[1] == pytest.approx(expected, rel=1e-12)
+    expected = x - 0.1 * g[0] / (0.1 * np.abs(g[0]) + eps)  # v = (1 - 0.99) g^2, not corrected
+    assert follow(st.RMSProp(0.1, 0.99, 0.0, eps), g, x)[1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_adamw_without_bias_correction_is_the_theory_form():
+    """Adam from v0 = 0 with step alpha_k = alpha sqrt(1 - beta2^k)/(1 - beta1^k) is AdamW without epsilon and decay."""
+    g, x = gradients(), np.ones((3, 4))
+    points, state = follow(st.AdamW(0.1, 0.6, 0.9, eps=0.0), g, x), st.Adam(1.0, 0.6, 0.9, 0.0).init(x)
+    for k, row in enumerate(g, 1):
+        step = 0.1 * np.sqrt(1 - 0.9**k) / (1 - 0.6**k)
+        state = st.Adam(step, 0.6, 0.9, 0.0).step(state, Batch(Mean(row), np.ones(3)))
+        assert points[k] == pytest.approx(state.x, rel=1e-12)
+
+
+def test_weight_decay_is_decoupled():
+    """It shrinks the point by 1 - alpha decay whatever the gradients' scale, and does not enter the moments."""
+    g, x = gradients(), np.ones((3, 4))
+    plain, decayed = (st.AdamW(0.1, eps=0.0, decay=decay) for decay in (0.0, 0.5))
+    moves = np.diff(follow(plain, g, x), axis=0)
+    points = follow(decayed, g, x)
+    assert points[1:] == pytest.approx(0.95 * points[:-1] + moves, rel=1e-12)
+    assert (points == follow(decayed, 2.0**10 * g, x)).all()
 
 
 def test_momentum_averages_and_heavy_ball():
@@ -161,6 +193,10 @@ def test_run_with_every_method():
     (lambda: st.Adam(0.1, 0.9, -0.1), "beta2 is -0.1"), (lambda: st.RMSProp(0.1, float("nan")), "beta2 is nan"),
     (lambda: st.AdamW(0.1, eps=-1.0), "eps is -1.0"), (lambda: st.Momentum(0.1, 1.5), "beta is 1.5"),
     (lambda: st.AdaGrad(0.1, [1.0, 2.0]).init(np.ones((2, 3))), "v0 has shape (2,)"),
+    (lambda: st.AdaGradNorm(Fraction(1, 10)), "alpha is 1/10"), (lambda: st.Adam(0.1, Fraction(1, 2)), "beta1 is 1/2"),
+    *((lambda method=method: method.init(np.full((1, 1), Fraction(1))), "x0 as floats")
+      for method in [*THEORY, st.AdamW(0.1)]),
+    (lambda: st.AdamW(0.1, decay=-0.1), "decay is -0.1"), (lambda: st.RMSProp(0.1, eps="x"), "eps is x"),
 ])
 def test_bad_input_is_one_line(make, words):
     with pytest.raises(ValueError) as error:

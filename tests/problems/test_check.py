@@ -7,11 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from samplingtheory.problems.ball import MatrixFactorisation
 from samplingtheory.problems.base import Batch, Constants
 from samplingtheory.problems.check import check_problem
 from samplingtheory.problems.finite import FiniteSum, draw_batch
 from samplingtheory.problems.oracles import FourAtoms, Lazy, Oracle
 from samplingtheory.problems.quadratic import GaussianQuadratic, Quadratic, QuadraticSum
+from samplingtheory.problems.separable import Cosh
 
 rng = np.random.default_rng(20)
 ROOTS = rng.standard_normal((12, 3, 3))
@@ -171,3 +173,31 @@ def test_composite_problems_pass_and_a_wrong_minimiser_fails():
         problem = Composite(smooth, h)
         problem.__dict__["constants"] = wrong
         assert not all(f.passed for f in check_problem(problem))
+
+
+def test_relaxed_smoothness_is_checked():
+    """cosh has L0 = L1 = 1; half of either is found."""
+    base = Cosh(2)
+    assert failed(base) == set()
+    for wrong in ({"L0": 0.5}, {"L1": 0.5}):
+        assert failed(planted(base, constants=lambda c, wrong=wrong: dataclasses.replace(c, **wrong))) == {"L0, L1"}
+
+
+def test_constants_of_a_ball_are_checked_inside_it():
+    base = MatrixFactorisation([[1.0]], [[-1.0]], 2.0)
+    points = np.array([[1.0, 1.0], [1.4, 1.4], [-0.5, 1.2]])
+    assert failed(base) == failed(base, points=points) == set()
+    too_far = planted(base, constants=lambda c: dataclasses.replace(c, radius=20.0))
+    assert "L" in failed(too_far)
+    low = planted(base, constants=lambda c: dataclasses.replace(c, L=0.9 * c.L))
+    assert failed(low, points=points) == {"L"}
+
+
+@pytest.mark.parametrize("wrong", [{"L0": 0.0}, {"L0": 1.0, "L1": -1.0}, {"L0": 1.0, "L1": math.inf}, {"L0": math.nan}])
+def test_bad_relaxed_constants(wrong):
+    with pytest.raises(ValueError, match="need L0 > 0 and a finite L1 >= 0"):
+        Constants(math.inf, 1.0, **wrong)
+
+
+def test_a_smooth_function_is_relaxed_smooth():
+    assert Constants(2.0, -5.0).L0 == 5 and Constants(2.0, 1.0).L0 == 2 and Constants(math.inf, 0.0).L0 == math.inf

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from samplingtheory.problems import data
 from samplingtheory.problems.data import (
     breast_cancer,
+    diabetes,
     digits,
     libsvm,
     standardise,
@@ -26,6 +28,21 @@ def test_bundled_data(load, shape, positive):
     np.testing.assert_allclose(A.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose((A * A).mean(0), 1, rtol=1e-12)
     assert A.flags.c_contiguous
+
+
+def test_diabetes():
+    A, y = diabetes()
+    assert A.shape == (442, 10) and y.shape == (442,) and len(np.unique(y)) > 100
+    np.testing.assert_allclose(np.append((A * A).mean(0), (y * y).mean()), 1, rtol=1e-12)
+    np.testing.assert_allclose(np.append(A.mean(0), y.mean()), 0, atol=1e-12)
+
+
+def test_outliers():
+    """A share of the labels is replaced, the rest and the rows stay as they are."""
+    (A, y), (B, z) = (synthetic_regression(200, 3, 7, 0.5, share) for share in (0.0, 0.1))
+    assert (A == B).all() and (y != z).sum() == 20 and np.abs(z[y != z]).max() > 8
+    with pytest.raises(ValueError, match="outliers is 1"):
+        synthetic_regression(9, 3, 7, outliers=1.0)
 
 
 def test_certified_constants_of_the_bundled_data():
@@ -144,3 +161,28 @@ def test_missing_and_unreadable_files(tmp_path):
         pytest.skip("this user reads every file")
     with pytest.raises(ValueError, match=r"^cannot read .*Permission denied$"):
         libsvm(locked)
+
+
+# ---------------------------------------------------------------- the papers' sets, by file
+
+
+def test_paper_sets_by_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMPLINGTHEORY_DATA", str(tmp_path))
+    assert data.paper_sets_given() == []
+    with pytest.raises(ValueError, match="put it in a folder"):
+        data.paper_set("ijcnn1")
+    rows = [f"{(-1) ** i} " + " ".join(f"{j}:{(i * j) % 7}" for j in range(1, 23)) for i in range(9)]
+    (tmp_path / "ijcnn1").write_text("\n".join(rows) + "\n")
+    assert data.paper_sets_given() == ["ijcnn1"]
+    A, y = data.paper_set("ijcnn1")
+    assert A.shape[0] == 9 and set(y) == {-1, 1}
+    (tmp_path / "mushrooms").write_text("1 1:1\n2 2:1\n")
+    with pytest.raises(ValueError, match="mushrooms has 112"):
+        data.paper_set("mushrooms")
+    with pytest.raises(ValueError, match="no set is called 'cifar'"):
+        data.paper_set("cifar")
+
+
+def test_even_or_odd(tmp_path):
+    (tmp_path / "ten").write_text("3 1:1\n4 2:1\n8 1:2\n")
+    assert data.libsvm(tmp_path / "ten", even_or_odd=True)[1].tolist() == [-1, 1, 1]

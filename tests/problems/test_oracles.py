@@ -11,14 +11,24 @@ from samplingtheory.criteria import InnerProductTest, NormTest, OrthogonalityTes
 from samplingtheory.methods import SGD
 from samplingtheory.problems.base import EVERY
 from samplingtheory.problems.check import check_problem
-from samplingtheory.problems.oracles import Additive, Along, CantelliTight, FourAtoms, Lazy, Oracle, TwoPoint
+from samplingtheory.problems.oracles import (
+    Additive,
+    Along,
+    CantelliTight,
+    FourAtoms,
+    Lazy,
+    Oracle,
+    Rare,
+    Sideways,
+    TwoPoint,
+)
 from samplingtheory.problems.quadratic import Quadratic
 from samplingtheory.run import run
 from samplingtheory.sizing import Ahead, Fixed
 
 CROSS = Additive(np.array([[3.0, 0], [-1, 0], [0, 1], [0, -1]]), np.array([0.125, 0.375, 0.25, 0.25]))
 LAWS = [FourAtoms(0.9, 1.2), FourAtoms(0.5, 0.0), TwoPoint(1.5), Lazy(2.81), Lazy(1), CantelliTight(0.9),
-        Along((0.6, 0.8), 2.81), CROSS]
+        Along((0.6, 0.8), 2.81), Sideways(1.5), Rare(0.5), Rare(2.0, 0.3), CROSS]
 rational = np.vectorize(Fraction, otypes=[object])
 
 
@@ -80,6 +90,31 @@ def test_one_sample_is_enough_in_floats(theta, nu, point):
     assert whole(InnerProductTest(theta)(law))[0] == whole(OrthogonalityTest(nu)(law))[0] == 1
     law = isotropic(Lazy(1 + theta**2)).law(np.array([point]))
     assert whole(NormTest(theta)(law))[0] == whole(InnerProductTest(theta)(law))[0] == 1
+
+
+def test_sideways_gradients_have_one_length():
+    """|g| = sqrt(1 + nu^2) |G| surely, in Fractions; two atoms, so that k steps have 2^k paths."""
+    G = rational(np.array([[1, -3], [2, 5]]))
+    g, p = Sideways(Fraction(3, 4)).atoms(G), Sideways(Fraction(3, 4)).probabilities
+    assert g.shape == (2, 2, 2) and p.tolist() == [Fraction(1, 2)] * 2
+    assert ((g * g).sum(-1) == Fraction(25, 16) * (G * G).sum(-1)[:, None]).all()
+
+
+@given(some.floats(0.05, 4), some.floats(0.001, 1), some.tuples(some.floats(-5, 5), some.floats(0.1, 5)))
+def test_rare_spikes_meet_the_norm_test_in_every_coordinate(eps, chance, point):
+    law = isotropic(Rare(eps, chance)).law(np.array([point]))
+    assert whole(NormTest(eps)(law))[0] == 1
+    assert law.variances == pytest.approx(eps**2 * np.square([point]), rel=1e-10)
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda: Rare(-1.0), "eps is -1.0"), (lambda: Rare(0.5, 0.0), "chance is 0.0"), (lambda: Rare(0.5, 1.5), "chance"),
+    (lambda: Rare(0.5).atoms(rational(np.array([[1]]))), "use floats"),
+    (lambda: isotropic(Sideways(0.5), 3), "turns in the plane"),
+])
+def test_bad_laws_are_one_line(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
 
 
 def test_fractions_stay_exact_through_a_step():

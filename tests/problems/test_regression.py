@@ -508,7 +508,7 @@ def test_runs_with_backtracking_adaptive_sizes_and_every_batch(make):
 
 
 @BOTH
-def test_enumerated_batches_are_extended_and_drawn_ones_are_not(make):
+def test_batches_are_extended(make):
     problem = make(5, 2)
     x = points(problem, 1)
     pair = problem.draw(x, np.array([2.0]), EVERY)
@@ -519,9 +519,13 @@ def test_enumerated_batches_are_extended_and_drawn_ones_are_not(make):
     g2 = [(b.weight * b.moments.signal).sum() for b in (grown, fresh)]
     assert g2[0] == pytest.approx(g2[1], rel=1e-12)
     assert grown.value(points(problem, len(grown.weight))).shape == grown.weight.shape
-    drawn = problem.draw(x, np.array([2.0]), np.random.default_rng(0))
-    with pytest.raises(ValueError, match="cannot be extended"):
-        problem.draw(x, np.array([3.0]), np.random.default_rng(0), batch=drawn)
+    rng = np.random.default_rng(0)
+    drawn = problem.draw(np.repeat(x, 50, axis=0), np.full(50, 2.0), rng)
+    more = problem.draw(np.repeat(x, 50, axis=0), np.r_[np.full(40, 4.0), np.full(10, 2.0)], rng, batch=drawn)
+    assert (more.held >= drawn.held).all() and (more.held.sum(1) == more.moments.n).all() and more.held.max() == 1
+    assert (more.drawn == more.moments.n).all()
+    table = problem.atoms(x)[0][0]
+    np.testing.assert_allclose(more.moments.mean, more.held @ table / more.moments.n[:, None], rtol=1e-12)
 
 
 def test_labels_of_any_two_value_convention():

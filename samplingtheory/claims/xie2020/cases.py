@@ -11,7 +11,7 @@ import numpy as np
 from ...criteria import StepInnerProductTest, StepNormTest
 from ...evidence.exact import Enumerate
 from ...methods import ProximalGradient
-from ...moments import Array
+from ...moments import Array, dot
 from ...problems.base import Batch
 from ...problems.composite import Composite
 from ...problems.prox import L1, Ball, Box, Nuclear, Simplex
@@ -96,7 +96,7 @@ class _Moved:
     """A batch's moments with another mean."""
 
     def __init__(self, base: Any, mean: Array) -> None:
-        self._base, self.mean = base, mean
+        self._base, self.mean, self.signal = base, mean, dot(mean, mean)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._base, name)

@@ -1,0 +1,157 @@
+"""Pages written at build time: one a claim with its verdict of this build, and the list of experiments."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import samplingtheory.claims
+from samplingtheory import verify
+from samplingtheory.claims.base import Claim, Verdict
+from samplingtheory.claims.catalogue import catalogue
+from samplingtheory.experiment import modules
+from samplingtheory.report import words
+from samplingtheory.report.page import render_claim
+
+PROOFS = ("proofs.md", "theory.md", "findings.md")
+ROOT = Path(inspect.getfile(samplingtheory)).parents[1]
+
+
+def page(claim: Claim) -> str:
+    """Name of a claim's page."""
+    return claim.id.replace("/", "-")
+
+
+def write(path: Path, text: str) -> None:
+    """Only if it changed, so that Sphinx rebuilds only what did."""
+    path.parent.mkdir(exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+# ---------------------------------------------------------------- where a claim is written and argued
+
+
+def home(claim: Claim) -> ModuleType:
+    """The module in which a claim stands."""
+    names = [info.name for info in pkgutil.walk_packages(samplingtheory.claims.__path__, "samplingtheory.claims.")]
+    homes = [m for m in map(import_module, names) if any(v is claim for v in vars(m).values())
+             or any(c is claim for c in getattr(m, "CLAIMS", ()))]
+    with_source = [m for m in homes if claim.id in inspect.getsource(m)]
+    return (with_source or homes)[0]
+
+
+def lines(module: ModuleType, claim: Claim) -> str:
+    """First and last line of the statement that makes the claim, as `a-b`; '' if it is made in a loop."""
+    for node in ast.parse(inspect.getsource(module)).body:
+        if any(isinstance(n, ast.Constant) and n.value == claim.id for n in ast.walk(node)):
+            return f"{node.lineno}-{node.end_lineno}"
+    return ""
+
+
+def proofs(claim: Claim, docs: Path) -> list[str]:
+    """Links to sections that name the claim."""
+    short, found = claim.id.rpartition("/")[2], []
+    for name in PROOFS:
+        heading = ""
+        for line in (docs / name).read_text(encoding="utf-8").splitlines():
+            if line.startswith("#"):
+                heading = line.lstrip("# ")
+            elif f"`{claim.id}`" in line or f"`{short}`" in line:
+                plain = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+                found.append(f"[{heading}](../{name}#{plain})")
+    return list(dict.fromkeys(found))
+
+
+# ---------------------------------------------------------------- pages
+
+
+def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
+    module = home(claim)
+    path = Path(inspect.getfile(module)).relative_to(ROOT)
+    where, told = proofs(claim, docs), lines(module, claim)
+    argued = "Argued in " + ", ".join(where) + "." if where else \
+        "No proof is written out in these pages; the paper has the theorem" + (
+            "." if claim.source.provenance == "stated" else ", the source below its constants as we derived them.")
+    about = (inspect.getdoc(module) or "").split("\n\n")[0]
+    code = f"```{{literalinclude}} ../../{path.as_posix()}\n:language: python\n" + (
+        f":lines: {told}\n" if told else "") + "```"
+    return "\n\n".join([
+        f"# {words.pretty(claim.title)}", f"`{claim.id}`",
+        "```{raw} html\n<div class=\"claim\">\n" + render_claim(claim, verdict) + "</div>\n```",
+        f"## Proof\n\n{argued}", "## Code",
+        f"`{path.as_posix()}`: {words.pretty(' '.join(about.split()))}", code,
+        f"Run it: `samplingtheory verify {claim.id}`",
+    ]) + "\n"
+
+
+def claim_index(verdicts: list[Verdict]) -> str:
+    rows = [f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | "
+            f"{v.grade} "
+            f"| {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | {c.source.provenance} |"
+            for c, v in zip(catalogue, verdicts, strict=True)]
+    tree = "\n".join(page(c) for c in catalogue)
+    return ("# Claims\n\n" + words.summary(verdicts) + " Every page below was written from the run that built these "
+            "pages (level quick, seed 0).\n\n| claim | verdict | grade | sharpness | controls | provenance |\n"
+            "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n```{toctree}\n:hidden:\n\n" + tree + "\n```\n")
+
+
+def experiments_page() -> str:
+    rows = []
+    for one in modules.found().values():
+        command = f"python -m {one.module}" if one.missing else f"samplingtheory experiment {one.name[:3]}"
+        rows.append(f"| `{one.name}` | {one.question} | `{command}` |")
+    return (EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+
+
+EXPERIMENTS = """# Experiments
+
+Each experiment opens with a question and a prediction. `samplingtheory experiment` lists them; `samplingtheory experiment
+all --quick` runs them all in minutes and writes `samplingtheory-out/experiments.html`, which sets every figure beside what
+the paper reports.
+
+Each task's result is a file of its own, written whole or not at all, with its parameters, versions and checksums:
+whatever kills the command costs the tasks in flight, and `--resume` goes on to the same bytes. `--draw` computes nothing.
+`--backend dask --scheduler tcp://host:8786` runs the tasks on a Dask cluster, with the same results.
+"""
+
+
+def generate(app: Any, config: Any) -> None:
+    """Verify the catalogue (cached by source) and write the pages."""
+    from joblib import cpu_count
+
+    docs = Path(app.srcdir)
+    verdicts = verify(None, "quick", 0, jobs=cpu_count(), out=docs / "_build" / "verify")
+    for claim, verdict in zip(catalogue, verdicts, strict=True):
+        write(docs / "claims" / f"{page(claim)}.md", claim_page(claim, verdict, docs))
+    write(docs / "claims" / "index.md", claim_index(verdicts))
+    write(docs / "experiments.md", experiments_page())
+    wanted = {"index", *map(page, catalogue)}
+    for old in (docs / "claims").glob("*.md"):
+        if old.stem not in wanted:
+            old.unlink()
+    css = (ROOT / "samplingtheory" / "report" / "report.css").read_text(encoding="utf-8")
+    css = re.sub(r"@media \(prefers-color-scheme: dark\) \{.*?\n\}\n", "", css, flags=re.S)
+    head, _, rest = css.partition("}\n")
+    write(docs / "_static" / "claims.css", f"{head}}}\n.claim {{\n{rest}}}\n".replace("light dark", "light"))
+
+
+def plain_docstrings(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are text with ASCII formulas, laid out by hand: shown line for line, not read as markup."""
+    if lines:
+        lines[:] = ["| " + re.sub(r"([*`|\\_])", r"\\\1", line) if line.strip() else "|" for line in lines]
+        while lines and lines[-1] == "|":
+            lines.pop()
+        lines.append("")
+
+
+def setup(app: Any) -> dict[str, bool]:
+    app.connect("config-inited", generate)
+    app.connect("autodoc-process-docstring", plain_docstrings)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
