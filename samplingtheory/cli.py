@@ -228,8 +228,7 @@ def conform(
                                                      "if it passes. Repeatable.")] = None,
     value: Annotated[str | None, typer.Option(metavar="MODULE:CALLABLE", help="For a prox: x -> h(x).")] = None,
     examples: Annotated[int | None, typer.Option(help="Examples a check: 50; for our own 360, over all kinds.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Random examples from this seed; by default always the "
-                                                  "same.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random examples from this seed; else always the same.")] = None,
     third_party: Annotated[bool, typer.Option("--third-party", help="Check torch and optax, if installed.")] = False,
     matrix: Annotated[Path | None, typer.Option(help="Write the kill matrix (checks x planted mistakes) here.")] = None,
     vectors: Annotated[Path | None, typer.Option(help="Write the language-neutral test vectors here.")] = None,
@@ -239,8 +238,7 @@ def conform(
     Exit status: 0 every check passed (or failed as expected), 1 one did not, 2 usage.
     """
     if (examples is not None and examples < 1) or (seed is not None and seed < 0):
-        raise UserError(f"examples is {examples}, seed {seed}; give whole numbers, examples at least 1, seed at least "
-                        f"0")
+        raise UserError(f"examples is {examples}, seed {seed}; give examples at least 1, seed at least 0")
     try:
         from .testing import conform as kit
     except ModuleNotFoundError as error:

@@ -315,7 +315,7 @@ class StepNormTest:
 
     def __call__(self, m: Any) -> Array:
         if self.step == "mapping":
-            return smallest(m.total, m.mapping, np.sqrt(self.xi), m.population)
+            return smallest(m.total, m.mapping * exact(self.xi, np.asarray(m.mapping)), 1, m.population)
         column = "m" if self.step == "expected" else "E2"
         return _first(m, lambda s: s.alpha**2 * s.V <= self.xi * getattr(s, column) * SLACK, "StepNormTest")
 

@@ -88,19 +88,21 @@ def open_output(folder: str | Path, inside: str = "cache") -> Path:
     return folder
 
 
-def write(path: Path, text: str) -> None:
-    """The whole file, on the disk and not only on its way there, or, if anything goes wrong, the old one."""
+def write(path: Path, text: str, durable: bool = False) -> None:
+    """The whole file or, if anything goes wrong, the old one; durable: on the disk before this returns."""
     fresh = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
         with fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(fresh, path)
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    _settle(path.parent)
+    if durable:
+        _settle(path.parent)
 
 
 def _settle(folder: Path) -> None:

@@ -56,7 +56,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
     "prox with lambda for alpha lambda": ("methods/proximal.py", "return self.h.prox(x - alpha * g, alpha)",
                                           "return self.h.prox(x - alpha * g, 1.0)", STEPS),
     "realised for expected step": ("criteria.py", COLUMN, COLUMN.replace('"m" if', '"E2" if'), STEPS),
-    "plain norm test for the step test": ("criteria.py", "(m.total, m.mapping,", "(m.total, m.signal,", STEPS),
+    "plain norm test for the step test": ("criteria.py", "(m.total, m.mapping *", "(m.total, m.signal *", STEPS),
     "missing 1/alpha^2": ("criteria.py", "lambda s: s.alpha**2 * s.V <=", "lambda s: s.V <=", STEPS),
     "missing 1/alpha^2 in the mapping": ("methods/proximal.py", "/ exact(self.alpha, x)", "/ 1", STEPS),
     "extension forgets what it holds": ("problems/finite.py", "counts = held[row] + added", "counts = added",

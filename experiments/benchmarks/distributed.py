@@ -9,7 +9,10 @@ the monitor's own share is measured inside its calls, since a difference of whol
 machine; the ratio of whole steps stands beside that of plain steps to plain steps. A pass that is thrown away stands
 before each plain one, which would otherwise start from the caches that torch.func leaves.
 
-Found: FOUND
+Found (loaded machine of two cores): the monitor takes 0.8 % of a step's CPU time under DDP and 1.2 % under FSDP2; whole steps
+1.02 times plain ones, within the spread of the null run (0.90 to 1.02 and 0.93 to 1.30); memory 0.02 % of the gradients.
+Per-sample norms 1.11 to 1.16 times a plain pass (1.38 for the smallest model at B = 32), with inner products 1.11 to 1.66;
+torch.func 1.8 to 42.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def _names(node: ast.stmt) -> set[str]:
 
 
 def _with_siblings(path: Path, seen: dict[Path, None]) -> list[Path]:
-    """The module and, through its imports, the modules of its own folder."""
+    """The module and, through its imports, the modules and packages of its own folder."""
     if path not in seen:
         seen[path] = None
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -103,10 +103,11 @@ def _with_siblings(path: Path, seen: dict[Path, None]) -> list[Path]:
                 names = [node.module or "", *(alias.name for alias in node.names)]
             elif isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
-            for name in names:
-                beside = path.with_name(name.rpartition(".")[2] + ".py")
-                if name and beside.exists():
-                    _with_siblings(beside, seen)
+            for part in {part for name in names for part in name.split(".") if part.isidentifier()}:
+                beside = path.with_name(f"{part}.py")
+                inside = path.parent.joinpath(part).rglob("*.py")
+                for other in ([beside] if beside.exists() else []) + sorted(inside):
+                    _with_siblings(other, seen)
     return list(seen)
 
 
@@ -179,7 +180,10 @@ def provenance(experiment: Experiment, module: ModuleType) -> dict[str, Any]:
     from ..problems import data
 
     sums = {}
-    for name in getattr(module, "DATA", ()):
+    wanted = getattr(module, "DATA", ())
+    if not (isinstance(wanted, tuple) and all(isinstance(name, str) for name in wanted)):
+        raise UserError(f"{experiment.name}: DATA is {wanted!r}; give a tuple of names of functions in problems.data")
+    for name in wanted:
         if not hasattr(data, name):
             raise UserError(f"{experiment.name}: DATA names {name!r}; problems.data has no such function")
         digest = hashlib.sha256()

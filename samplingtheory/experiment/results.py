@@ -59,7 +59,7 @@ class Results:
         record = {"task": dict(task), "result": result, "provenance": dict(self.provenance)}
         text = store.dumps(record | {"checksum": store.checksum(record)}, sort_keys=True) + "\n"
         try:
-            store.write(self.path(task), text)
+            store.write(self.path(task), text, durable=True)
         except OSError as error:
             raise UserError(f"cannot keep a result in {self.folder} ({store.reason(error)}); what was finished before "
                             "is kept: make room and repeat the command with --resume") from None

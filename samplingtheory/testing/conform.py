@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -77,7 +78,7 @@ def conform(target: Any, kind: str | None = None, flags: Mapping[str, Any] | Non
     except (TypeError, ValueError) as error:
         words = str(error)
         if "unexpected keyword" in words:
-            words = f"a {kind} takes no option {words.split()[-1].strip(chr(39))}"
+            words = f"kind {kind} takes no option {words.split()[-1].strip(chr(39))}"
         raise UserError(words) from None
 
 
@@ -135,8 +136,7 @@ def print_reports(reports: Iterator[Report], say: Callable[[str], None]) -> int:
         ran = [r for r in report.results if r.verdict != SKIPPED]
         expected = sum(r.verdict == EXPECTED for r in ran)
         say(f"{'ok ' if report.ok else 'NOT'} {report.subject}, kind {report.kind}: {len(ran)} checks, {judged} "
-            f"examples "
-            "judged" + (f", {expected} failures as expected ({report.diagnosis})" if expected else ""))
+            "examples judged" + (f", {expected} failures as expected ({report.diagnosis})" if expected else ""))
         if not report.ok:
             say(str(report))
             status = 1
@@ -152,14 +152,14 @@ def ourselves() -> list[list[Subject]]:
     from ..problems import prox
     from .adapters import from_method
 
-    rules: list[Any] = [(batch_rule(reference(kind, s), kind=kind, role="lagged" if s == "batch" else "exact",
+    rules: list[Subject] = [(batch_rule(reference(kind, s), kind=kind, role="lagged" if s == "batch" else "exact",
                          replacement=s == "with"), RULE_CHECKS) for kind in KINDS for s in SAMPLINGS]
-    ranks: list[Any] = [(Statistic(reference_statistic(kind), kind, equal, padded=True), STATISTIC_CHECKS)
+    ranks: list[Subject] = [(Statistic(reference_statistic(kind), kind, equal, padded=True), STATISTIC_CHECKS)
              for kind in STATISTICS for equal in (False, True)]
     build: dict[str, Any] = {"sgd": methods.SGD, "momentum": methods.Momentum, "adagrad-norm": methods.AdaGradNorm,
              "adagrad": methods.AdaGrad, "rmsprop": partial(methods.RMSProp, v0=0.0), "adam": methods.AdamW,
              "adam-theory": methods.Adam, "adamw": methods.AdamW, "proximal-gradient": _proximal_gradient}
-    walks: list[Any] = [(Optimizer(from_method(make), kind, name=f"reference {kind}"), OPTIMIZER_CHECKS)
+    walks: list[Subject] = [(Optimizer(from_method(make), kind, name=f"reference {kind}"), OPTIMIZER_CHECKS)
              for kind, make in build.items()]
     hs = [(prox.Nothing(), None), (prox.L1(0.5), None), (prox.ElasticNet(0.5, 1.0), None), (prox.Box(-1.0, 1.0), None),
           (prox.Ball(1.0), None), (prox.Simplex(1.0), None), (prox.L1Ball(1.0), None), (prox.Nuclear(0.5, (2, 2)), 4)]
@@ -211,7 +211,35 @@ def third_party() -> list[tuple[str, Any, str, Mapping[str, str]]]:
     return found
 
 
+def per_tensor(gradients: Any, theta: float) -> float:
+    """The practical inner product test as a published implementation is described: the variance of <g_i, G> tensor by
+    tensor, added up; here for two tensors of two entries. Written from that description."""
+    mean = gradients.mean(0)
+    blocks = (slice(0, 2), slice(2, 4))
+    spread = float(sum(((gradients[:, b] - mean[b]) @ mean[b]).var(ddof=1) for b in blocks))
+    allowed = theta**2 * float(mean @ mean) ** 2
+    return spread / allowed if allowed else math.inf if gradients.any() else 0.0
+
+
+def described() -> list[tuple[str, Any, str, Mapping[str, Any], Mapping[str, str]]]:
+    """(name, callable, kind, flags, expected failures) of rules and statistics written from published descriptions."""
+    from .mistakes.ranks import plain_mean, printed, within_plus_between
+
+    lost, biased = "the covariance between tensors is lost", "biased"
+    return [
+        ("inner product test, tensor by tensor", per_tensor, "inner-product", {"role": "lagged", "layout": (2, 2)},
+         dict.fromkeys(("soundness", "minimality", "duplication", "ordering"), lost)),
+        ("DDP-Norm as printed", printed, "rank-means", {"equal": True}, {"unbiased": biased}),
+        ("mean of ranks that hold unequally many", plain_mean, "rank-means", {}, {"unbiased": biased}),
+        ("within plus between", within_plus_between, "rank-moments", {"equal": True, "least": 2},
+         {"unbiased": biased, "sharding": biased}),
+    ]
+
+
 def check_third_party(examples: int = 50, seed: int | None = None) -> Iterator[Report]:
-    """Optimizers of other libraries, where installed; differences of convention are expected failures."""
+    """Optimizers of other libraries, where installed, and rules as published; known differences are expected
+    failures."""
+    for words, call, what, flags, known in described():
+        yield conform(call, what, {**flags, "name": words}, expected=known, examples=examples, seed=seed)
     for name, factory, kind, expected in third_party():
         yield check_optimizer(factory, kind=kind, name=name, expected_failures=expected, examples=examples, seed=seed)

@@ -85,8 +85,8 @@ def summary(rows: Sequence[Row]) -> str:
     conservative = sum(bool(r.mutant.conservative) for r in rows)
     named = sum(bool(r.report.diagnosis.startswith("equals the known mistake")) for r in rows)
     wrong = [r for r in rows if r.wrong]
-    return (f"{len(rows)} mutants: {sum(bool(r.killers) for r in rows)} caught, {equivalent} equivalent (must "
-            f"survive), "
+    caught = sum(bool(r.killers) for r in rows)
+    return (f"{len(rows)} mutants: {caught} caught, {equivalent} equivalent (must survive), "
             f"{conservative} conservative; {named} named by the diagnosis; "
             + (f"{len(wrong)} wrong: {'; '.join(f'{r.mutant.label} ({r.wrong})' for r in wrong)}" if wrong else
                "all as they should be"))

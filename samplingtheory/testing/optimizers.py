@@ -193,8 +193,9 @@ OPTIMIZER_CHECKS: tuple[Check, ...] = (
     Check("constant-gradient", "closed form under the same gradient at every step", constant, examples((1, 1))),
     Check("impulse", "closed form under one gradient and then zeros", impulse, examples((1, 1))),
     Check("coordinates", "the same path in other coordinates", coordinates, examples(dim=(1, 4), change=_turn)),
-    Check("translation", "the same steps from another start", translation, examples(change=lambda d: st.fixed_dictionaries(
-        {"shift": st.lists(rationals(), min_size=d, max_size=d)})), applies=_not_still),
+    Check("translation", "the same steps from another start", translation, examples(
+        change=lambda d: st.fixed_dictionaries({"shift": st.lists(rationals(), min_size=d, max_size=d)})),
+        applies=_not_still),
     Check("step-linear", "twice the step length, twice the step", linear, examples(),
           applies=lambda o: "a prox is not linear" if o.kind == "proximal-gradient" else ""),
     Check("gradient-scale", "gradients times 2^k: the same or 2^k times the path, to the bit", gradient_scale, examples(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from .engine import EXAMPLES, Check, Deferred, Report, deferred, need, run_checks
+from .engine import EXAMPLES, Check, Deferred, Failure, Report, deferred, need, run_checks
 from .guard import as_number, as_points, guarded, seedless
 from .strategies import rationals
 
@@ -103,16 +103,17 @@ def optimal(p: Prox, e: ProxExample) -> None:
         least = here + float((u - q) @ (z - q)) / alpha
         size = 1 + abs(here) + float(u @ u + z @ z) / alpha
         there = p.h(z)
-        if there < least - CLOSE * size:  # the sentence is only made when it is needed
-            need(False, f"prox = {q.tolist()} is not the minimiser: z = {z.tolist()} breaks h(z) >= h(p) + <u - p, z - p>/alpha")
+        if there < least - CLOSE * size:
+            raise Failure(f"prox = {q.tolist()} is not the minimiser: z = {z.tolist()} breaks "
+                          "h(z) >= h(p) + <u - p, z - p>/alpha")
 
 
 def firmly(p: Prox, e: ProxExample) -> None:
     u, v = np.array(e.u, dtype=float), np.array(e.v, dtype=float)
     a, b = p.at(e.u, e.alpha), p.at(e.v, e.alpha)
     gap = float((a - b) @ (u - v) - (a - b) @ (a - b))
-    need(gap >= -CLOSE * (1 + float(u @ u + v @ v)), f"<p - q, u - v> - |p - q|^2 = {gap:.3g} < 0: not firmly "
-                                                     f"nonexpansive")
+    need(gap >= -CLOSE * (1 + float(u @ u + v @ v)),
+         f"<p - q, u - v> - |p - q|^2 = {gap:.3g} < 0: not firmly nonexpansive")
 
 
 def moreau(p: Prox, e: ProxExample) -> None:
@@ -158,7 +159,6 @@ def as_prox(prox: Any, value: Any = None, **flags: Any) -> Prox:
 def diagnose(p: Prox) -> str:
     """What a wrong soft-thresholding is known to be; other h have no list."""
     from .diagnosis import verdict
-    from .engine import Failure
     from .mistakes.proxes import known_mistakes, l1_value
 
     rng = np.random.default_rng(0)

@@ -30,12 +30,14 @@ CLOSE = 1e-9
 
 @dataclass(frozen=True)
 class Statistic:
-    """A statistic under test. equal: only for ranks that hold equally many samples; padded: a rank may hold none."""
+    """A statistic under test. equal: only for ranks that hold equally many samples; padded: a rank may hold none;
+    least: samples that every other rank holds at least (2 where a rank needs a variance of its own)."""
 
     call: Any
     kind: str = "rank-means"
     equal: bool = False
     padded: bool = False
+    least: int = 1
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -65,7 +67,7 @@ class RankExample:
 def examples(dim: tuple[int, int] = (1, 3), rows: tuple[int, int] = (2, 8), change: Any = None) -> Any:
     @st.composite
     def build(draw: Any, s: Statistic) -> RankExample:
-        table = draw(gradient_tables(rows, dim, exact=True, zero_mean=True))
+        table = draw(gradient_tables((2 * s.least, rows[1]), dim, exact=True, zero_mean=True))
         ranks = draw(layouts(s, len(table)))
         return RankExample(table, ranks, draw(change(len(table[0]), len(ranks))) if change else None)
     return build
@@ -75,11 +77,12 @@ def examples(dim: tuple[int, int] = (1, 3), rows: tuple[int, int] = (2, 8), chan
 def layouts(draw: Any, s: Statistic, total: int) -> tuple[int, ...]:
     """Two or more ranks where the statistic needs them; equal ones if it asks for that."""
     if s.equal:
-        many = [j for j in range(1, total + 1) if total % j == 0 and (j > 1 or s.kind == "rank-moments")]
+        many = [j for j in range(1, total + 1) if total % j == 0 and total // j >= s.least and (
+            j > 1 or s.kind == "rank-moments")]
         J = draw(st.sampled_from(many))
         return (total // J,) * J
-    ranks = draw(shard_layouts(total))
-    return ranks if len(ranks) > 1 or s.kind == "rank-moments" else (1, total - 1)
+    ranks = draw(shard_layouts(total, s.least))
+    return ranks if len(ranks) > 1 or s.kind == "rank-moments" else (s.least, total - s.least)
 
 
 def runs(s: Statistic, e: RankExample) -> None:
@@ -116,7 +119,7 @@ def not_negative(s: Statistic, e: RankExample) -> None:
 
 def unbiased(s: Statistic, e: RankExample) -> None:
     """The mean over every way in which the ranks can draw from the two or three atoms, against the exact variance."""
-    atoms, ranks = e.gradients, e.change
+    atoms, ranks = e.gradients, e.ranks
     table = np.array(atoms, dtype=float)
     found = [s.value(table[list(rows)], ranks) for rows in product(range(len(atoms)), repeat=sum(ranks))]
     mean, exact = math.fsum(found) / len(found), float(parts(atoms, 1, "with").total)
@@ -172,8 +175,8 @@ def _turn(d: int, J: int) -> Any:
 @st.composite
 def _atoms(draw: Any, s: Statistic) -> RankExample:
     atoms = draw(gradient_tables((2, 3), (1, 2), exact=True, zero_mean=True))
-    ranks = draw(layouts(s, draw(st.integers(2, 6 if len(atoms) == 2 else 4))))
-    return RankExample(atoms, (), ranks)
+    ranks = draw(layouts(s, draw(st.integers(2 * s.least, 6 if len(atoms) == 2 else 4))))
+    return RankExample(atoms, ranks)
 
 
 STATISTIC_CHECKS: tuple[Check, ...] = (

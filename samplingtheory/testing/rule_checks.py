@@ -173,8 +173,9 @@ def finite_population(rule: BatchRule, e: RuleExample) -> None:
 def split(kind: str, eps: Fraction, p: Any) -> dict[str, Any]:
     """Tolerances at which a test of this kind says the same as the norm test with eps: theta^2 = eps^2 along/total."""
     theta, nu = (float(eps) * math.sqrt(v / p.total) for v in (p.along, p.across))
-    named: dict[str, dict[str, Any]] = {"norm": {"eps": eps}, "inner-product": {"theta": theta}, "orthogonality": {"nu": nu},
-             "augmented": {"theta": theta, "nu": nu}, "coordinate-wise": {"eps": eps}}
+    named: dict[str, dict[str, Any]] = {
+        "norm": {"eps": eps}, "inner-product": {"theta": theta}, "orthogonality": {"nu": nu},
+        "augmented": {"theta": theta, "nu": nu}, "coordinate-wise": {"eps": eps}}
     return named[kind]
 
 

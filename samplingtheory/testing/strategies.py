@@ -91,7 +91,8 @@ def finite_sums(draw: Draw, rows: tuple[int, int] = (2, 5), dim: tuple[int, int]
     N, d = draw(st.integers(*rows)), draw(st.integers(*dim))
     curves = draw(st.lists(rationals(1, 16), min_size=N * d, max_size=N * d))
     linear = draw(gradient_tables((N, N), (d, d), zero_mean=True))
-    return QuadraticSum(np.array(curves, dtype=float).reshape(N, d), linear, draw(st.booleans()) if replace is None else replace)
+    replace = draw(st.booleans()) if replace is None else replace
+    return QuadraticSum(np.array(curves, dtype=float).reshape(N, d), linear, replace)
 
 
 @st.composite

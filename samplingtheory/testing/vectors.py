@@ -126,8 +126,8 @@ def dumps() -> str:
     """The file: one vector a line."""
     found = vectors()
     lines = ",\n  ".join(json.dumps(v) for v in found["vectors"])
-    return (f'{{"format": {json.dumps(found["format"])},\n "numbers": {json.dumps(found["numbers"])},\n "vectors": [\n  '
-            f'{lines}\n ]}}\n')
+    head = f'{{"format": {json.dumps(found["format"])},\n "numbers": {json.dumps(found["numbers"])},\n'
+    return f'{head} "vectors": [\n  {lines}\n ]}}\n'
 
 
 def shipped() -> dict[str, Any]:

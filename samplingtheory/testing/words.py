@@ -17,15 +17,15 @@ def number(value: Any) -> str:
         if value.denominator == 1:
             return str(value.numerator)
         rest: int = value.denominator
-        twos = fives = 0
+        twos, fives = 0, 0
         while rest % 2 == 0:
             rest, twos = rest // 2, twos + 1
         while rest % 5 == 0:
             rest, fives = rest // 5, fives + 1
         return f"{float(value):.{max(twos, fives)}f}" if rest == 1 and max(twos, fives) <= 8 else str(value)
     if isinstance(value, (float, np.floating)):
-        return str(int(value)) if math.isfinite(value) and value == int(value) and abs(value) < 1e15 else repr(
-            float(value))
+        plain = float(value)
+        return str(int(plain)) if math.isfinite(plain) and plain == int(plain) and abs(plain) < 1e15 else repr(plain)
     return str(value)
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -73,10 +74,23 @@ def test_the_source_of_results_is_what_computes_them(checkout, edit, same):
     assert (modules.source_hash(path) == before) is same
 
 
-def test_a_module_beside_it_counts(checkout):
-    before = modules.source_hash(checkout / "e70_one.py")
-    (checkout / "beside.py").write_text("x = 2\n")
-    assert modules.source_hash(checkout / "e70_one.py") != before
+def test_modules_and_packages_beside_it_count(checkout):
+    hashes = [modules.source_hash(checkout / "e70_one.py")]
+    (checkout / "beside.py").write_text("from .parts.inner import y\n")
+    (checkout / "parts").mkdir()
+    for text in ("y = 1\n", "y = 2\n"):
+        (checkout / "parts" / "inner.py").write_text(text)
+        hashes.append(modules.source_hash(checkout / "e70_one.py"))
+    (checkout / "unrelated.py").write_text("z = 1\n")
+    assert len(set(hashes)) == 3 and modules.source_hash(checkout / "e70_one.py") == hashes[-1]
+
+
+def test_data_that_is_no_tuple_of_names_is_said():
+    one = modules.Experiment("tests.experiment.toy", "tests.experiment.toy", ROOT / "tests/experiment/toy.py")
+    for wrong in (ROOT, ("nothing_of_the_kind",)):
+        module = SimpleNamespace(DATA=wrong, __file__=str(one.path))
+        with pytest.raises(UserError, match="DATA"):
+            modules.provenance(one, module)
 
 
 def test_every_experiment_of_the_checkout_asks_and_predicts():
@@ -85,4 +99,4 @@ def test_every_experiment_of_the_checkout_asks_and_predicts():
         assert one.question.endswith("?"), f"{path.name}: its docstring opens with a question"
         assert "redict" in one.doc, f"{path.name}: its docstring has a prediction"
         if not one.missing:
-            assert "main(__file__)" in path.read_text(), f"{path.name}: ends with main(__file__)"
+            assert "main(" in path.read_text(), f"{path.name}: has a command line, main(__file__) as a rule"

@@ -200,7 +200,7 @@ def test_a_full_disk_is_one_clear_line_and_loses_nothing(reference, tmp_path, mo
     for path in results(tmp_path)[:2]:
         path.unlink()
     capsys.readouterr()
-    with full_disk(monkeypatch, after=10):  # the folders are tried first, then the first result is written
+    with full_disk(monkeypatch, after=0):
         assert main(["experiment", TOY, "--out", str(tmp_path), "--jobs", "1", "--resume"]) == 2
     text = capsys.readouterr().err
     assert text.count("\n") == 1 and "cannot keep a result in" in text and "No space left on device" in text

@@ -159,7 +159,8 @@ def _stream(d: int, theta: float, test: Any, runs: int = 200) -> Case:
     problem = GaussianQuadratic(np.ones(d), 1.0)
     x0 = np.zeros(d)
     x0[0] = (0.02 * d) ** 0.5
-    return Case(f"d = {d}, theta = {theta:g}, streaming", problem, SGD(0.5), SameBatch(test, 8, grow=1, monotone=False),
+    name = "repaired, " if isinstance(test, Repaired) else ""
+    return Case(f"{name}d = {d}, theta = {theta:g}, streaming", problem, SGD(0.5), SameBatch(test, 8, grow=1, monotone=False),
                 x0, Bet(1, runs), Symbols(theta2=theta**2))
 
 
@@ -185,7 +186,7 @@ blind_inner = Claim(
     title="In high dimension the inner product test on its own batch enforces nothing",
     source=Source(PAPER, "verdicts 7.2, the same question for inner products", OURS),
     statement=r"g\ \mathrm{passed\ its\ own\ tests}\;\Rightarrow\;\mathbb{E}\|g-\nabla "
-               "F\|^2\le(\theta^2+\nu^2)\|\nabla F\|^2",
+              r"F\|^2\le(\theta^2+\nu^2)\|\nabla F\|^2",
     explain="The batch gradient is nearly orthogonal to the true one, and the variance along it is the total over the "
             "effective "
             "dimension: the inner product test passes once theta^2 d exceeds 1, and nu = 5.84 never decides.",

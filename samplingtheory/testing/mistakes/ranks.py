@@ -11,7 +11,7 @@ from .base import Mutant
 
 MEANS, EQUAL = {"kind": "rank-means"}, {"kind": "rank-means", "equal": True}
 PADDED = {"kind": "rank-means", "padded": True}
-MOMENTS, ALIKE = {"kind": "rank-moments"}, {"kind": "rank-moments", "equal": True}
+MOMENTS, ALIKE = {"kind": "rank-moments"}, {"kind": "rank-moments", "equal": True, "least": 2}
 
 
 def _deviations(means: Any, counts: Any) -> Any:

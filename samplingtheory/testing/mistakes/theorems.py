@@ -53,7 +53,7 @@ def claim(factor: Callable[[Symbols], float] = lambda s: 1 - s.mu * s.alpha, **c
     return replace(sound, **changes)
 
 
-def _always(name: str, hypothesis: Hypothesis) -> Hypothesis:
+def _always(hypothesis: Hypothesis) -> Hypothesis:
     return replace(hypothesis, margin=lambda c, seen: 1.0)
 
 
@@ -87,7 +87,7 @@ def theorem_mutants() -> list[Mutant]:
             case("twice the noise and a long step", eps2=2.5, used=1.2),)})),
         mutant("broken case violates nothing", claim(broken={**sound.broken, "test": (case("sound after all"),)})),
         mutant("a hypothesis without a control", claim(broken={k: v for k, v in sound.broken.items() if k != "test"})),
-        mutant("a hypothesis that is always met", claim(hypotheses={**sound.hypotheses, "test": _always("test", TEST)})),
+        mutant("a hypothesis that is always met", claim(hypotheses={**sound.hypotheses, "test": _always(TEST)})),
         mutant("tight case outside the hypotheses", claim(tight=(mild, *sound.tight))),
         mutant("tight case that is not", claim(tight=(*sound.tight, case("half the noise", eps2=0.5)))),
         mutant("factor written as 1 - alpha mu (2 - alpha L M)", claim(
