@@ -9,10 +9,11 @@ the monitor's own share is measured inside its calls, since a difference of whol
 machine; the ratio of whole steps stands beside that of plain steps to plain steps. A pass that is thrown away stands
 before each plain one, which would otherwise start from the caches that torch.func leaves.
 
-Found (loaded machine of two cores): the monitor takes 0.8 % of a step's CPU time under DDP and 1.2 % under FSDP2; whole steps
-1.02 times plain ones, within the spread of the null run (0.90 to 1.02 and 0.93 to 1.30); memory 0.02 % of the gradients.
-Per-sample norms 1.11 to 1.16 times a plain pass (1.38 for the smallest model at B = 32), with inner products 1.11 to 1.66;
-torch.func 1.8 to 42.
+Found (two cores under heavy load, 9 rounds). The monitor takes 0.8 % of a step's CPU time under DDP and 1.5 % under FSDP2;
+whole steps 1.02 times plain ones, within the spread of the null run (0.95 to 1.01 and 0.93 to 1.05); memory 0.02 % of the
+gradients. Per-sample norms 1.18 to 1.21 times a plain pass on transformers, 1.32 and 1.47 on the perceptron at B = 128 and
+32: above the 1.3 that was aimed at, a step of 1.4 ms being mostly Python. With inner products 1.19 to 1.72, below 1.8 in
+every case. torch.func 1.7 to 1.9 on transformers, 21 and 37 on the perceptron.
 """
 
 from __future__ import annotations
