@@ -43,14 +43,15 @@ def home(claim: Claim) -> ModuleType:
     names = [info.name for info in pkgutil.walk_packages(samplingtheory.claims.__path__, "samplingtheory.claims.")]
     homes = [m for m in map(import_module, names) if any(v is claim for v in vars(m).values())
              or any(c is claim for c in getattr(m, "CLAIMS", ()))]
-    with_source = [m for m in homes if claim.id in inspect.getsource(m)]
+    with_source = [m for m in homes if claim.id.rpartition("/")[2] in inspect.getsource(m)]
     return (with_source or homes)[0]
 
 
 def lines(module: ModuleType, claim: Claim) -> str:
     """First and last line of the statement that makes the claim, as `a-b`; '' if it is made in a loop."""
+    short = claim.id.rpartition("/")[2]
     for node in ast.parse(inspect.getsource(module)).body:
-        if any(isinstance(n, ast.Constant) and n.value == claim.id for n in ast.walk(node)):
+        if any(isinstance(n, ast.Constant) and n.value in (claim.id, f"/{short}", short) for n in ast.walk(node)):
             return f"{node.lineno}-{node.end_lineno}"
     return ""
 
