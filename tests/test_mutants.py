@@ -83,7 +83,10 @@ def copy(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+LONG = adaptive.MUTANTS | distributed.MUTANTS | gap.MUTANTS | kit.MUTANTS  # minutes of them
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in MUTANTS])
 def test_mutant_is_killed(name, copy):
     file, right, wrong, what = MUTANTS[name]
     target = copy / "samplingtheory" / file

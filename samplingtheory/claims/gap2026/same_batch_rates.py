@@ -174,9 +174,7 @@ blind_variance = Claim(
     source=Source(PAPER, "verdicts 7.2", OURS),
     statement=r"g\ \mathrm{passed\ its\ own\ test}\;\Rightarrow\;\mathbb{E}\|g-\nabla F\|^2\le\theta^2\|\nabla F\|^2",
     explain="The squared length of the batch gradient is the signal plus its own variance, so the batch stops where "
-            "the exact "
-            "test with theta^2/(1 - theta^2) would: measured .333 for theta = .5 and about 4.3 for .9 (experiment "
-            "e21).",
+            "the exact test with theta^2/(1 - theta^2) would: measured .333 for theta = .5 (experiment e21).",
     quantity=Quantity(("grad2", "error2"), _variance_sides), hypotheses={},
     tight=(_stream(1000, 0.5, HALF), _stream(1000, 0.9, NINE)),
     generic=(_stream(1000, 0.5, Repaired(HALF)),),
