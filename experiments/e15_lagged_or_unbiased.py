@@ -117,3 +117,9 @@ def caption(shaped: dict[str, Any]) -> str:
     words = [f"{rule[:-4]}: {mean(rule, 'decades'):.2f} and {100 * mean(rule, 'late'):.0f} %" for rule in rules]
     return ("Decades of the gap lost to the exact test and share of steps that violate it, by mode and smoothing; mean "
             f"over 12 settings, {shaped['runs']} runs each, growth cap 2. " + "; ".join(words))
+
+
+if __name__ == "__main__":
+    from samplingtheory.experiment import main
+
+    raise SystemExit(main(__file__))

@@ -51,7 +51,7 @@ MUTANTS = {  # name: (file, right, wrong, what must fail)
                               "weight[batch.parent], state", ["tests/test_run.py"]),
     "monotone sizes shrink": ("sizing.py", "np.maximum(n, asked) if self.monotone",
                               "np.minimum(n, asked) if self.monotone", ["tests/test_sizing.py", "-k", "behind"]),
-    "safeguard never fires": ("sizing.py", "(unchanged >= self.r) &", "(unchanged < 0) &",
+    "safeguard never fires": ("sizing.py", "(past.unchanged >= self.r) &", "(past.unchanged < 0) &",
                               ["tests/test_sizing.py", "-k", "safeguard"]),
     "prox with lambda for alpha lambda": ("methods/proximal.py", "return self.h.prox(x - alpha * g, alpha)",
                                           "return self.h.prox(x - alpha * g, 1.0)", STEPS),
