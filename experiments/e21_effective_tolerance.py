@@ -12,7 +12,10 @@ d_eff counts; for d_eff < 10 it is far larger. The inner product test alone is b
 the first batch. A method run on such batches spends what the exact test with theta_eff spends and ends at its gap.
 
 Found (quick run). From d_eff = 90 on the variance is 0.97 to 1.12 times theta^2/(1 - theta^2)|G|^2; below 3 it reaches 149
-times. The inner product test with theta^2 d_eff > 1 stops at 2.9 samples.
+times. Inner product test, d = 100: its variance estimate has n - 1 degrees of freedom in any dimension, so a start of 32
+samples meets the prediction (0.45 for 0.43 at theta^2 d = 0.3) and a start of two does not (67); with theta^2 d > 1 it stops
+at 34 samples, started at 32. SGD in d = 300 follows the exact test with theta_eff, AdaGrad-Norm lies between theta_eff and
+theta, and both stall at a gap of 1e-2 in d = 10; 12 steps of Adam say nothing.
 """
 
 from __future__ import annotations
