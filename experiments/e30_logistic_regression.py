@@ -34,12 +34,10 @@ from .paths import against_samples, first_reach, median_or_never, quantiles
 
 PAPER = (
     "Recalled, not at hand: logistic regression with ridge 1/N on sets such as mushrooms, covertype, ijcnn, gisette, "
-    "MNIST "
-    "and RCV1; start |S_0| = 2; theta = 0.9, nu = 5.84, averaged gradient with r = 10, gamma = 0.38. Message of the "
-    "figures: per iteration both tests make about the same progress, the inner product test grows the batch much more "
-    "slowly and so needs fewer gradients; the norm test reaches the full batch early; with the estimated L the "
-    "complete "
-    "algorithm is as good as the best constant step."
+    "MNIST and RCV1; start |S_0| = 2; theta = 0.9, nu = 5.84, averaged gradient with r = 10, gamma = 0.38. Message of "
+    "the figures: per iteration both tests make about the same progress, the inner product test grows the batch much "
+    "more slowly and so needs fewer gradients; the norm test reaches the full batch early; with the estimated L the "
+    "complete algorithm is as good as the best constant step."
 )
 DATA = ("breast_cancer", "digits")
 RULES = {
@@ -152,8 +150,7 @@ def compare(shaped: dict[str, Any]) -> str:
         aug, norm = (_cost(shaped, name, "constant", r, 0) for r in ("augmented, safeguard", "norm, eps = 0.9"))
         if aug is not None and norm is not None:
             agree.append(f"{name.replace('_', ' ')}: the augmented test needs {aug / norm:.2f} times the gradients of "
-                         f"the "
-                         "norm test for a gap of 1e-2")
+                         "the norm test for a gap of 1e-2")
     stall = [name.replace("_", " ") for name in DATA
              if _cost(shaped, name, "constant", "norm, eps = 5.909", 2) is None]
     return ("Agrees: slower batch growth and fewer gradients at low accuracy (" + "; ".join(agree) + "). Not in the "

@@ -28,10 +28,8 @@ from .networks import Digits
 
 PAPER = (
     "Abstract: adaptive batches that increase, better efficiency and generalisation than constant large batches. Seen "
-    "in the "
-    "public code: logistic regression and a small CNN on MNIST with AdaGrad, step 8e-3, start 2 and 8, eta = 0.1, "
-    "largest batch "
-    "60000. No table was at hand; data and sizes here are ours, scaled down."
+    "in the public code: logistic regression and a small CNN on MNIST with AdaGrad, step 8e-3, start 2 and 8, eta = "
+    "0.1, largest batch 60000. No table was at hand; data and sizes here are ours, scaled down."
 )
 BUDGET, MOST, START, STEP = 40_000, 1024, 16, 0.05
 RULES = {
@@ -162,9 +160,8 @@ def caption(shaped: dict[str, Any]) -> str:
     pairs = [r for r in shaped["table"] if "held_difference" in r]
     widest = max(pairs, key=lambda r: abs(r["held_difference"][0]))
     return (f"Held-out loss against the matched constant batch (equal samples and steps, {pairs[0]['seeds']} paired "
-            f"seeds): "
-            f"adaptive lower in {len(better)}, higher in {len(worse)} of {len(pairs)} settings at 95 %; the largest "
-            f"difference is {widest['held_difference'][0]:+.3f} ({widest['rule']}, {widest['model']}).")
+            f"seeds): adaptive lower in {len(better)}, higher in {len(worse)} of {len(pairs)} settings at 95 %; the "
+            f"largest difference is {widest['held_difference'][0]:+.3f} ({widest['rule']}, {widest['model']}).")
 
 
 def compare(shaped: dict[str, Any]) -> str:
@@ -176,8 +173,7 @@ def compare(shaped: dict[str, Any]) -> str:
                      f"{adaptive['size']:.0f}), "
                      f"{large['held']:.3f} with 1024, {small['held']:.3f} with 16")
     return ("Supported: adaptive batches are better than a constant large one at equal samples. Not supported: better "
-            "than a "
-            "small constant batch. " + "; ".join(parts) + ".")
+            "than a small constant batch. " + "; ".join(parts) + ".")
 
 
 if __name__ == "__main__":

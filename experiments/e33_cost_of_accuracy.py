@@ -30,10 +30,11 @@ from samplingtheory.problems import data
 from samplingtheory.problems.quadratic import GaussianQuadratic
 from samplingtheory.problems.regression import LogisticRegression
 
+from .paths import mean_band
+
 PAPER = (
     "Byrd, Chin, Nocedal, Wu (2012) and Bollapragada, Byrd, Nocedal (2018) state that the total number of sampled "
-    "gradients "
-    "for accuracy delta is O(1/delta) when batches grow geometrically (recalled). No figure."
+    "gradients for accuracy delta is O(1/delta) when batches grow geometrically (recalled). No figure."
 )
 DATA = ("breast_cancer",)
 EPS = 0.9
@@ -80,18 +81,11 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
                    record=("gap", "drawn"), stop=over)
     took = int((trace["drawn"][:, 0] > 0).sum())
     gap, total = trace["gap"][1 : took + 1], trace["drawn"][:took].cumsum(axis=0).mean(1)
-    low, high = _band(gap, task["seed"])
+    low, high = mean_band(gap, task["seed"], 200)
     keep = np.unique(np.geomspace(1, took, 150).astype(int)) - 1
     mean = np.minimum.accumulate(gap.mean(1))
     return {"samples": total[keep].tolist(), "gap": gap.mean(1)[keep].tolist(), "gap_low": low[keep].tolist(),
             "gap_high": high[keep].tolist(), "best": mean[keep].tolist(), "steps": took}
-
-
-def _band(table: Any, seed: int, times: int = 200) -> tuple[Any, Any]:
-    R = table.shape[1]
-    weights = np.random.default_rng(seed).multinomial(R, np.full(R, 1 / R), size=times) / R
-    low, high = np.quantile(weights @ table.T, (0.025, 0.975), axis=0)
-    return low, high
 
 
 def exponent(samples: list[float], best: list[float]) -> float | None:
@@ -141,8 +135,7 @@ def compare(shaped: dict[str, Any]) -> str:
     for name in PROBLEMS:
         by = {c["rule"]: c["constant"] for c in shaped["curves"] if c["problem"] == name}
         costs.append(f"{name}: exact norm test {by['exact norm test'] / by['geometric sizes']:.2g} times the samples "
-                     f"x gap of "
-                     "geometric sizes")
+                     "x gap of geometric sizes")
     return "Agrees with O(1/delta). " + "; ".join(costs) + "."
 
 

@@ -82,3 +82,11 @@ def median_or_never(values: Sequence[float | None]) -> float | None:
     """Median, with never as infinity; None if the median run never got there."""
     middle = float(np.median([np.inf if v is None else v for v in values]))
     return None if np.isinf(middle) else middle
+
+
+def mean_band(table: Any, seed: int, times: int) -> tuple[Any, Any]:
+    """Ends of the 95 % bootstrap band of the mean of each row (K, R); whole runs are resampled `times` times."""
+    R = table.shape[1]
+    weights = np.random.default_rng(seed).multinomial(R, np.full(R, 1 / R), size=times) / R
+    low, high = np.quantile(weights @ table.T, (0.025, 0.975), axis=0)
+    return low, high

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -90,10 +90,15 @@ def open_output(folder: str | Path, inside: str = "cache") -> Path:
 
 def write(path: Path, text: str, durable: bool = False) -> None:
     """The whole file or, if anything goes wrong, the old one; durable: on the disk before this returns."""
+    replace_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")), durable)
+
+
+def replace_file(path: Path, put: Callable[[BinaryIO], Any], durable: bool) -> None:
+    """`write` for what `put` writes to an open binary file."""
     fresh = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")
     try:
-        with fresh.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with fresh.open("wb") as file:
+            put(file)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

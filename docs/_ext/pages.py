@@ -94,8 +94,8 @@ def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
 
 def claim_index(verdicts: list[Verdict]) -> str:
     rows = [f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | "
-            f"{v.grade} "
-            f"| {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | {c.source.provenance} |"
+            f"{v.grade} | {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | "
+            f"{c.source.provenance} |"
             for c, v in zip(catalogue, verdicts, strict=True)]
     tree = "\n".join(page(c) for c in catalogue)
     return ("# Claims\n\n" + words.summary(verdicts) + " Every page below was written from the run that built these "

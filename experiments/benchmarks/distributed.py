@@ -190,8 +190,7 @@ def tables(rounds: int, nproc: int, with_ranks: bool) -> dict[str, Any]:
     if with_ranks:
         found["ranks"] = launch(nproc, rounds)
         table = Table(title=f"monitor, {nproc} gloo ranks, {found['ranks'][0]['parameters'] / 1e6:.1f} million "
-                            f"parameters, "
-                            f"{SEQUENCES} sequences of {CONTEXT} a rank", box=None)
+                            f"parameters, {SEQUENCES} sequences of {CONTEXT} a rank", box=None)
         for name in ("", "CPU in the monitor", "whole step, ratio", "null run: least, median, most", "memory / gradients"):
             table.add_column(name)
         for row in found["ranks"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import torch.distributed.checkpoint.state_dict as states
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..store import replace_file
 from .reduce import active, size_and_rank
 
 FORMAT = 1
@@ -33,7 +33,8 @@ def save_checkpoint(path: str | Path, model: nn.Module, optimizer: torch.optim.O
         arrays: dict[str, np.ndarray] = {}
         layout = _flatten(tree, arrays)
         text = json.dumps({"format": FORMAT, "tree": layout})
-        _write(Path(path), arrays | {"layout": np.frombuffer(text.encode(), dtype=np.uint8)})
+        arrays["layout"] = np.frombuffer(text.encode(), dtype=np.uint8)
+        replace_file(Path(path), lambda file: np.savez(file, allow_pickle=False, **arrays), durable=True)
     if active():
         torch.distributed.barrier()
 
@@ -89,17 +90,3 @@ def _restore(node: Any, arrays: dict[str, np.ndarray]) -> Any:
         made = [_restore(v, arrays) for v in node["list"]]
         return tuple(made) if node["tuple"] else made
     return node["plain"]
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """The whole file or, if anything goes wrong, the old one."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(fresh, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise

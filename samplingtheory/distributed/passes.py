@@ -111,8 +111,8 @@ def hooks(layers: Layers, found: dict[str, Part], leaves: list[Tensor], B: int, 
         a, first = args[0].detach(), not output.requires_grad
         if strict and (len(a) != B or module in ran):
             raise ValueError(f"{type(module).__name__} ({', '.join(layers[module].values())}) now runs twice or "
-                             f"without a "
-                             f"batch axis of {B}, unlike in the first batch: make a PerSample anew, or one a use")
+                             f"without a batch axis of {B}, unlike in the first batch: make a PerSample anew, or one "
+                             "a use")
         if len(a) != B:
             return None  # no batch axis: `plan` finds the parameter wanting
         ran.add(module)

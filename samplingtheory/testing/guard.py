@@ -81,10 +81,6 @@ def as_points(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     return array
 
 
-def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-
-
 def seedless(call: Callable[[int], Any]) -> None:
     """call(seed) with several global seeds must give one answer."""
     answers = [np.asarray(call(seed)) for seed in (0, 1, 2, 3)]

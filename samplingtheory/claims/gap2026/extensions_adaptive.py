@@ -30,11 +30,6 @@ def newest(step: Step) -> Any:
     return G / np.sqrt(v + G if beta2 is None else beta2 * v + (1 - beta2) * G)
 
 
-def older(step: Step) -> Any:
-    """|G_k|^2/sqrt(v_{k-1})."""
-    return follow(step.view.law.signal, step.batch.parent) / np.sqrt(follow(step.before.v, step.batch.parent))
-
-
 def _first(path: Any) -> tuple[float, ...]:
     """delta, z_1, |G_1|^2: every run starts at the same point with the same size."""
     return tuple(float(np.ravel(row[0])[0]) for row in (path.gap, path.z, path.grad2))

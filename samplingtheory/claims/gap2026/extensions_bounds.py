@@ -7,11 +7,11 @@ delta = F(x_1) - inf F, z and signal are the variance of the first batch and |gr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
+
+from ..adaptive_bounds.roots import largest_root
 
 LAMBDAS = (*np.linspace(0.02, 0.98, 49), 0.99, 0.995)
 GOLDEN = ((1 + 5**0.5) / 2) ** -2.5  # max over s of (1 - (1 + s)^(-1/2))/sqrt(s), at 1 + s = golden ratio squared
@@ -26,19 +26,6 @@ class Bound(NamedTuple):
 
 
 VOID = Bound(math.inf, math.inf, math.inf)
-
-
-def largest_root(f: Callable[[float], float]) -> float:
-    """Of a convex f with f(0) <= 0 and f(inf) = inf."""
-    high = 1.0
-    while f(high) <= 0:
-        high *= 2
-    low = high / 2
-    while f(low) > 0:
-        low /= 2
-        if low < 1e-300:
-            return 0.0
-    return float(brentq(f, low, high, xtol=1e-300, rtol=1e-13))
 
 
 def adagrad_norm(delta: float, L: float, alpha: float, v0: float, theta2: float, z: float, signal: float) -> Bound:

@@ -89,10 +89,8 @@ unbiased = Claim(
     source=Source(PAPER, "verdicts: the law of the stopped batch", OURS),
     statement=r"\mathbb{E}g=\nabla F(x)\quad\mathrm{if\ the\ size\ is\ known\ before\ the\ draw}",
     explain="Every rule that draws afresh once the size is known keeps the mean: exact test, lagged test, pilot. A "
-            "batch "
-            "that steps because it passed does not: it passes more easily when its mean is large. All values are "
-            "exact, "
-            "on the lattice of subsets; those of five samples are rational.",
+            "batch that steps because it passed does not: it passes more easily when its mean is large. All values "
+            "are exact, on the lattice of subsets; those of five samples are rational.",
     quantity=Quantity((("g", _g), ("G", _G)), _mean_sides),
     hypotheses={"fresh": FRESH},
     tight=(point("exact test, five samples", five(), Ahead(HALF), THREE),
@@ -113,8 +111,7 @@ variance = Claim(
     source=Source(PAPER, "verdicts: the law of the stopped batch", OURS),
     statement=r"\mathbb{E}\|g-\nabla F(x)\|^2\le\theta^2\|\nabla F(x)\|^2",
     explain="Only the exact test enforces it. Near the solution every rule that may stop on a few samples breaks it, "
-            "by any "
-            "factor: with positive probability such a batch passes at the solution itself.",
+            "by any factor: with positive probability such a batch passes at the solution itself.",
     quantity=Quantity(("error2", ("G", _G)), _variance_sides),
     hypotheses={"ahead": AHEAD},
     tight=(point("exact test, sum with a common minimiser, three of "
@@ -137,8 +134,7 @@ uphill = Claim(
     source=Source(PAPER, "verdicts: the law of the stopped batch", OURS),
     statement=r"g\ \mathrm{passed\ its\ own\ norm\ test}\;\Rightarrow\;\langle\mathbb{E}g,\nabla F(x)\rangle\ge0",
     explain="With skewed data near the solution the expected step climbs, for every way of enlarging a failed batch: "
-            "on one "
-            "side of the mean small batches pass, on the other they fail and are replaced.",
+            "on one side of the mean small batches pass, on the other they fail and are replaced.",
     quantity=Quantity((("g", _g), ("G", _G)), _uphill_sides), hypotheses={},
     tight=(point("extended by one, N = 16, skewed", skewed(16), by_one(NormTest(0.5)), SIXTEEN, 0.25),
            point("doubled, N = 16, skewed", skewed(16), doubling(NormTest(0.5)), SIXTEEN, 0.25),

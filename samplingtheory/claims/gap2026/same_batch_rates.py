@@ -67,9 +67,8 @@ rate = Claim(
     source=Source(PAPER, "verdicts: does the theorem's conclusion survive?", OURS),
     statement=r"\mathbb{E}[F(x_k)-F^*]\le\left(1-\frac{\mu}{L(1+\theta^2)}\right)^k(F(x_0)-F^*)",
     explain="No published theorem is refuted: each broken case replaces the theorem's hypothesis, a size decided by "
-            "the exact "
-            "law, by a rule that looks at a batch. Biased or not (pilot and lagged batches are unbiased), they stop on "
-            "few samples near the solution and stall there.",
+            "the exact law, by a rule that looks at a batch. Biased or not (pilot and lagged batches are unbiased), "
+            "they stop on few samples near the solution and stall there.",
     quantity=Quantity(("gap",), _path_sides), hypotheses={"ahead": AHEAD},
     tight=(_equality,),
     generic=(lambda: sums("exact test", Ahead(HALF), 0.5), lambda: sums("exact test", Ahead(NINE), 0.9),
@@ -104,10 +103,8 @@ candidate = Claim(
     source=Source(PAPER, "verdicts 7.3, the candidate", OURS),
     statement=rate.statement,
     explain="Not refuted in 50 dimensions. In one dimension with skewed data it is refuted: its mean is carried by "
-            "rare runs "
-            "that stop too soon, which a few hundred runs do not show (the best point estimate of 200 runs may lie "
-            "below 1). "
-            "Its one-step conclusion is false there too (same-batch-repaired-step).",
+            "rare runs that stop too soon, which a few hundred runs do not show (the best point estimate of 200 runs "
+            "may lie below 1). Its one-step conclusion is false there too (same-batch-repaired-step).",
     quantity=rate.quantity, hypotheses={"rule": SIXTEEN, "dimension": WIDE},
     no_tight="a rule that was tried, not a bound that is reached",
     generic=(lambda: _candidate(0.5, 50), lambda: _candidate(0.9, 50)),
@@ -132,8 +129,7 @@ no_repair = Claim(
     source=Source(PAPER, "verdicts 7.3, in rational arithmetic", OURS),
     statement=rate.statement,
     explain="Certificates: every number is rational, every order of drawing is followed. The repaired test, sizes "
-            "that never "
-            "fall, and both together break the rate on five samples.",
+            "that never fall, and both together break the rate on five samples.",
     quantity=Quantity(("gap",), _exact_sides), hypotheses={},
     tight=(lambda: _five("as it is", by_one(EXACT_HALF)),
            lambda: _five("repaired", by_one(Repaired(EXACT_HALF))),
@@ -186,8 +182,7 @@ blind_inner = Claim(
     statement=r"g\ \mathrm{passed\ its\ own\ tests}\;\Rightarrow\;\mathbb{E}\|g-\nabla "
               r"F\|^2\le(\theta^2+\nu^2)\|\nabla F\|^2",
     explain="The batch gradient is nearly orthogonal to the true one, and the variance along it is the total over the "
-            "effective "
-            "dimension: the inner product test passes once theta^2 d exceeds 1, and nu = 5.84 never decides.",
+            "effective dimension: the inner product test passes once theta^2 d exceeds 1, and nu = 5.84 never decides.",
     quantity=Quantity(("grad2", "error2"), _variance_sides), hypotheses={},
     tight=(Case("d = 1000, theta = 0.9, nu = 5.84, |G|^2 = tr/1000", GaussianQuadratic(np.ones(1000), 1.0), SGD(0.5),
                 SameBatch(AugmentedInnerProductTest(0.9, 5.84), 2, grow=2, monotone=False),

@@ -147,11 +147,6 @@ def _capped(n: float, t: Table) -> float:
     return min(n, t.population)
 
 
-def _scale_signal(change: Callable[[Table], float]) -> Callable[[Table], Pairs]:
-    """The norm test with another right side."""
-    return lambda t: [(t.total(), change(t), t.params["eps"] ** 2)]
-
-
 NORM = {"kind": "norm"}
 WITH = {"kind": "norm", "replacement": True}
 BATCH = {"kind": "norm", "role": "lagged"}
