@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -80,8 +81,8 @@ def open_output(folder: str | Path, inside: str = "cache") -> Path:
     try:
         (folder / inside).mkdir(parents=True, exist_ok=True)
         for place in (folder, folder / inside):
-            write(place / ".writable", "")
-            (place / ".writable").unlink()
+            with NamedTemporaryFile(dir=place, prefix=".writable."):  # a name of its own: two runs may open one folder
+                pass
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UserError(f"cannot write to the folder {folder} ({reason}); name another with --out") from None

@@ -1,5 +1,6 @@
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,12 @@ def test_output_folder_is_made(tmp_path):
     assert store.open_output(tmp_path / "a" / "b").is_dir()
     assert (tmp_path / "a" / "b" / "cache").is_dir()
     assert not list((tmp_path / "a" / "b").glob(".*"))
+
+
+def test_output_folder_may_be_opened_by_several_at_once(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: store.open_output(tmp_path), range(400))) == {tmp_path}
+    assert [p.name for p in tmp_path.rglob("*")] == ["cache"]
 
 
 def test_output_folder_that_is_a_file_is_one_clear_error(tmp_path):

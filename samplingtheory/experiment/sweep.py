@@ -226,7 +226,7 @@ def _drawn(job: Job, folder: Path, options: Options) -> str:
     try:
         for old in place.glob("*.svg"):
             if old.stem not in figures:
-                old.unlink()
+                old.unlink(missing_ok=True)
         for name, text in figures.items():
             store.write(place / f"{name}.svg", text)
         store.write(place / "summary.json", store.dumps(summary, indent=1) + "\n")
