@@ -31,6 +31,7 @@ from samplingtheory.problems.quadratic import GaussianQuadratic
 PAPER = ""
 RATIO = 50.0  # tr Sigma / |G|^2
 SPECTRA = ("isotropic", "1/i", "one of ten")
+THETAS = (0.3, 0.5, 0.7, 0.9)
 METHODS = {"SGD": lambda: st.SGD(0.5), "AdaGrad-Norm": lambda: st.AdaGradNorm(1.0, 0.1), "Adam": lambda: st.Adam(0.3, 0.5, 0.9, 0.01)}
 
 
@@ -45,7 +46,7 @@ def tasks(quick: bool) -> list[dict[str, Any]]:
     dims = (1, 10, 100, 1000) if quick else (1, 3, 10, 30, 100, 300, 1000, 3000)
     runs = 100 if quick else 400
     norm = [{"kind": "norm", "spectrum": s, "d": d, "theta": t, "runs": runs, "seed": 1}
-            for s in SPECTRA for d in dims for t in (0.3, 0.5, 0.7)]
+            for s in SPECTRA for d in dims for t in THETAS]
     inner = [{"kind": "augmented", "d": 100, "theta2d": x, "nu2": nu2, "start": start, "runs": runs // 2, "seed": 2}
              for x in (0.3, 0.5, 0.7, 0.8, 0.9, 1.1, 2.0) for nu2, start in ((1e9, 2), (1e9, 32), (0.7, 32))]
     path = [{"kind": "path", "method": m, "rule": r, "theta": t, "d": d, "runs": runs // 4, "seed": 3}
@@ -105,7 +106,7 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
 
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.8))
     for colour, name in zip(PALETTE, SPECTRA, strict=False):
-        for marker, theta in zip("os^", (0.3, 0.5, 0.7), strict=True):
+        for marker, theta in zip("os^D", THETAS, strict=True):
             rows = [r for r in shaped["norm"] if (r["spectrum"], r["theta"]) == (name, theta)]
             label = f"{name}, theta = {theta}" if theta == 0.5 else None
             left.plot([r["d_eff"] for r in rows], [r["rv"] for r in rows], marker, color=colour, label=label, markersize=4)

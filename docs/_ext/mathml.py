@@ -13,9 +13,11 @@ log = logging.getLogger(__name__)
 
 
 def _converted(node: Any, display: str) -> str:
+    """MathML in which a bar is a bracket, without the space that browsers put around an operator."""
     latex = node.astext().strip()
     try:
-        return str(formula(latex.replace(r"\begin{equation}", "").replace(r"\end{equation}", ""), display))
+        text = str(formula(latex.replace(r"\begin{equation}", "").replace(r"\end{equation}", ""), display))
+        return text.replace('<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;')
     except Exception as error:  # the converter raises many kinds
         log.warning("formula %r is not convertible to MathML (%s)", latex, error, location=node)
         return f"<code>{nodes.unescape(latex)}</code>"
