@@ -20,6 +20,7 @@ from .words import show
 
 EXAMPLES = 50
 PASSED, FAILED, EXPECTED, STALE, SKIPPED = "passed", "FAILED", "expected failure", "STALE", "not applicable"
+NAMED = "what fails here fails in every check that reads an answer; this one gives it its name"
 
 
 class Failure(AssertionError):

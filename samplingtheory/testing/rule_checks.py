@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from .engine import Check, need
+from .engine import NAMED, Check, need
 from .guard import guarded, seedless
 from .kinds import TOLERANCES
 from .listing import inequalities, listable, parts, promise, ratio
@@ -100,7 +100,7 @@ def degenerate(rule: BatchRule, e: RuleExample) -> None:
         rows = [*rows, *[[-v for v in row] for row in rows]]
     n, N, first = rule.asked(rows, e.params), len(rows), one_sample(rule, rows, e.params)
     if e.change["case"] == "zero mean" and rule.kind == "orthogonality":
-        return  # no direction, so nothing is asserted but a number
+        assume(False)  # no direction, so nothing is asserted but a number
     if first == 0:
         most = N if rule.monotone or rule.answers == "accept" else 1
         need(n <= most, f"asks for {n:g} samples though there is nothing to average away ({e.change['case']})")
@@ -189,7 +189,7 @@ def ordering(rule: BatchRule, e: RuleExample) -> None:
         params = split(rule.kind, eps, p)
     assume(all(v > 0 for k, v in params.items() if k in TOLERANCES[rule.kind]))
     n = rule.asked(e.gradients, params)
-    equal = rule.kind != "coordinate-wise"  # which only implies the norm test
+    equal, decided = rule.kind != "coordinate-wise", False  # that one only implies the norm test
     for size, wanted in ((n, True), (n - 1, False)):
         if not (wanted or equal) or not 1 <= size < math.inf or not listable(N, int(size), rule.sampling):
             continue
@@ -197,8 +197,10 @@ def ordering(rule: BatchRule, e: RuleExample) -> None:
             continue
         kept = promise("norm", {"eps": eps}, e.gradients, int(size), rule.sampling)
         if kept is not None:
+            decided = True
             need(kept == wanted, f"at the split that equals the norm test with eps = {float(eps):g}: size {n:g}, but "
                                  f"a batch of {size:g} {'breaks' if wanted else 'meets'} the norm test")
+    assume(decided)
 
 
 def sharding(rule: BatchRule, e: RuleExample) -> None:
@@ -255,8 +257,8 @@ def _claimed(rule: BatchRule) -> str:
 POWERS = st.integers(-20, 20).filter(bool)
 FACTORS = rationals(5, 16)
 RULE_CHECKS: tuple[Check, ...] = (
-    Check("runs", "raises nothing", runs, examples()),
-    Check("returns-one-number", "a size is one real number", one_number, examples()),
+    Check("runs", "raises nothing", runs, examples(), implied=NAMED),
+    Check("returns-one-number", "a size is one real number", one_number, examples(), implied=NAMED),
     Check("leaves-input-alone", "gradients and parameters are not changed", leaves_alone, examples()),
     Check("ignores-global-random-state", "one input, one answer", global_state, examples(), share=0.5),
     Check("range", "0 <= size, and size <= N without replacement", in_range, examples()),

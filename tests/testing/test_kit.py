@@ -25,7 +25,6 @@ from samplingtheory.testing import (
     vectors,
 )
 from samplingtheory.testing.batch import batch_rule
-from samplingtheory.testing.conform import check_ourselves, check_third_party, ourselves
 from samplingtheory.testing.engine import run_check
 from samplingtheory.testing.kinds import real_size, reference
 from samplingtheory.testing.listing import parts
