@@ -12,7 +12,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from .engine import NAMED, Check, need
-from .guard import guarded, seedless
+from .guard import seedless
 from .kinds import TOLERANCES
 from .listing import inequalities, listable, parts, promise, ratio
 from .rules import NONE, BatchRule, Rows, RuleExample, leaves_alone, one_sample, same_size, whole
@@ -23,14 +23,17 @@ Change = Callable[[BatchRule, Any, int, int], dict[str, Any]]
 
 
 def examples(rows: tuple[int, int] = (2, 5), dim: tuple[int, int] = (1, 3), change: Change | None = None,
-             zero_mean: bool = False) -> Callable[[BatchRule], st.SearchStrategy[RuleExample]]:
-    """Tables and parameters for a rule, with what `change(rule, draw, N, d)` adds."""
+             zero_mean: bool = False, without: Mapping[str, tuple[str, ...]] | None = None,
+             ) -> Callable[[BatchRule], st.SearchStrategy[RuleExample]]:
+    """Tables and parameters (but those in `without`, by kind), with what `change(rule, draw, N, d)` adds."""
     @st.composite
     def build(draw: Any, rule: BatchRule) -> RuleExample:
         width = (rule.dim, rule.dim) if rule.dim else dim
         table = draw(gradient_tables(rows, width, exact=True, zero_mean=zero_mean))
         N, d = len(table), len(table[0])
-        return RuleExample(table, draw(test_params(rule.kind, d)), change(rule, draw, N, d) if change else {})
+        unused = without[rule.kind] if without else ()
+        params = {k: v for k, v in draw(test_params(rule.kind, d)).items() if k not in unused}
+        return RuleExample(table, params, change(rule, draw, N, d) if change else {})
 
     return build
 
@@ -70,7 +73,7 @@ def _listed(rule: BatchRule, rows: Rows, params: Mapping[str, Any], n: float) ->
 
 
 def runs(rule: BatchRule, e: RuleExample) -> None:
-    guarded(rule.call, rule.convert(e.gradients), **rule.arguments(e.params))
+    rule.ask(rule.convert(e.gradients), rule.arguments(e.params))
 
 
 def one_number(rule: BatchRule, e: RuleExample) -> None:
@@ -85,7 +88,8 @@ def in_range(rule: BatchRule, e: RuleExample) -> None:
     size, N = rule.raw(e.gradients, e.params), len(e.gradients)
     need(size >= 0, f"returns {size:g}; a size is not negative")
     if rule.sampling == "without":
-        need(whole(size) <= N, f"asks for {size:g} of {N} samples without replacement")
+        need(whole(size) <= N, f"asks for {size:g} of {N} samples without replacement (if the table is a batch, say "
+                                "role='lagged')")
     elif one_sample(rule, e.gradients, e.params) < math.inf:
         need(size < math.inf, "asks for infinitely many samples where a finite batch passes")
     if rule.monotone:
@@ -278,7 +282,7 @@ RULE_CHECKS: tuple[Check, ...] = (
         rows=(2, 4), change=lambda rule, draw, N, d: {"side": draw(st.sampled_from(["sound", "minimal"]))}), share=0.5),
     Check("finite-population", "a tiny tolerance asks for exactly N", finite_population, examples(), applies=_finite),
     Check("ordering", "tests that say the same at the optimal split agree, by listing", ordering, examples(
-        change=lambda rule, draw, N, d: {"eps": draw(tolerances())})),
+        change=lambda rule, draw, N, d: {"eps": draw(tolerances())}, without=TOLERANCES)),
     Check("sharding", "the same size for every layout of the ranks", sharding, examples(
         rows=(4, 8), change=lambda rule, draw, N, d: {"ranks": draw(shard_layouts(N, 2))}),
         applies=lambda rule: "" if rule.sharded else "it takes no ranks"),
