@@ -30,9 +30,10 @@ def subject_of(mutant: Mutant) -> tuple[Any, Sequence[Check], Callable[[Any], st
     checks = FRONTS[mutant.subject][1]
     if mutant.subject == "theorem":
         return theorem(mutant.build), checks, lambda subject: ""
-    make, diagnose = {
+    front: dict[str, tuple[Callable[..., Any], Callable[[Any], str]]] = {
         "rule": (batch_rule, diagnosis.diagnose), "prox": (as_prox, proxes.diagnose),
-        "statistic": (statistic, ranks.diagnose), "optimizer": (optimizer, optimizers.diagnose)}[mutant.subject]
+        "statistic": (statistic, ranks.diagnose), "optimizer": (optimizer, optimizers.diagnose)}
+    make, diagnose = front[mutant.subject]
     return make(mutant.build, **{**mutant.flags, "name": mutant.label}), checks, diagnose
 
 

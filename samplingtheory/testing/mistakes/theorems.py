@@ -69,7 +69,7 @@ class Written:
         return replace(found, value=value, lower=value, upper=value)
 
 
-def written(given: Case, value: float | None, waver: float = 0.0) -> Case:
+def written(given: Any, value: float | None, waver: float = 0.0) -> Case:
     return replace(given, evidence=Written(value, waver))
 
 
