@@ -136,7 +136,11 @@ def compare(shaped: dict[str, Any]) -> str:
         by = {c["rule"]: c["constant"] for c in shaped["curves"] if c["problem"] == name}
         costs.append(f"{name}: exact norm test {by['exact norm test'] / by['geometric sizes']:.2g} times the samples "
                      "x gap of geometric sizes")
-    return "Agrees with O(1/delta). " + "; ".join(costs) + "."
+    known = [c for c in shaped["curves"] if c["exponent"] is not None]
+    near = [c for c in known if abs(c["exponent"] + 1) <= 0.2]
+    far = [f"{c['rule']}, {c['problem']} ({c['exponent']:.2f})" for c in known if c not in near]
+    return (f"O(1/delta), exponent -1 within 0.2: {len(near)} of {len(known)} curves that do not stall"
+            + (f", not {'; '.join(far)}" if far else "") + ". " + "; ".join(costs) + ".")
 
 
 if __name__ == "__main__":
