@@ -1,7 +1,11 @@
-"""Formulas as MathML, written at build time: pages show them without network and without scripts."""
+"""Formulas as MathML, written at build time: pages show them without network and without scripts.
+
+Browsers do not break MathML into lines, so a formula in a paragraph becomes several, cut where a printer would break it.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -11,10 +15,32 @@ from samplingtheory.report.page import formula
 
 log = logging.getLogger(__name__)
 
+TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.", re.S)
+OPEN = {"{", "(", "[", r"\{", r"\begin", r"\langle", r"\lVert", r"\lfloor", r"\lceil"}
+CLOSE = {"}", ")", "]", r"\}", r"\end", r"\rangle", r"\rVert", r"\rfloor", r"\rceil"}
+RELATIONS = {"=", "<", ">", r"\le", r"\ge", r"\ll", r"\gg", r"\approx", r"\in", r"\to", r"\Rightarrow", r"\preceq", r"\ne"}
+SIGNS = {"+", "-"}
 
-def _converted(node: Any, display: str) -> str:
+
+def pieces(latex: str) -> list[str]:
+    """The formula cut before relations and signs, and after commas, that stand in no bracket, script or argument."""
+    found, depth, bars, before = [""], 0, 0, ""
+    for token in TOKEN.findall(latex):
+        loose = depth == 0 and bars % 2 == 0 and before not in ("", "_", "^")
+        if loose and (token in RELATIONS or (token in SIGNS and before not in RELATIONS | {","})):
+            found.append("")
+        found[-1] += token
+        depth += (token in OPEN) - (token in CLOSE)
+        bars += token == "|"
+        if loose and token == ",":
+            found.append("")
+        before = token if token.strip() else before
+    whole = depth == 0 and bars % 2 == 0  # else a bracket without its partner: leave it alone
+    return [part for part in found if part.strip()] if whole else [latex]
+
+
+def _converted(node: Any, latex: str, display: str) -> str:
     """MathML in which a bar is a bracket, without the space that browsers put around an operator."""
-    latex = node.astext().strip()
     try:
         text = str(formula(latex.replace(r"\begin{equation}", "").replace(r"\end{equation}", ""), display))
         return text.replace('<mo stretchy="false">&#x0007C;', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;')
@@ -24,12 +50,12 @@ def _converted(node: Any, display: str) -> str:
 
 
 def inline(translator: Any, node: Any) -> None:
-    translator.body.append(_converted(node, "inline"))
+    translator.body.append("<wbr>".join(_converted(node, part, "inline") for part in pieces(node.astext().strip())))
     raise nodes.SkipNode
 
 
 def block(translator: Any, node: Any) -> None:
-    translator.body.append(f'<div class="formula">{_converted(node, "block")}</div>')
+    translator.body.append(f'<div class="formula">{_converted(node, node.astext().strip(), "block")}</div>')
     raise nodes.SkipNode
 
 
