@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from arguments import anchor, arguments, from_claims
+
 import samplingtheory.claims
 from samplingtheory import verify
 from samplingtheory.claims.base import Claim, Verdict
@@ -19,7 +21,7 @@ from samplingtheory.experiment import modules
 from samplingtheory.report import words
 from samplingtheory.report.page import render_claim
 
-PROOFS = ("proofs.md", "theory.md", "findings.md")
+ELSEWHERE = ("theory.md", "findings.md")
 ROOT = Path(inspect.getfile(samplingtheory)).parents[1]
 
 
@@ -56,18 +58,29 @@ def lines(module: ModuleType, claim: Claim) -> str:
     return ""
 
 
-def proofs(claim: Claim, docs: Path) -> list[str]:
-    """Links to sections that name the claim."""
+def elsewhere(claim: Claim, docs: Path) -> list[str]:
+    """Links to sections of other pages that name the claim."""
     short, found = claim.id.rpartition("/")[2], []
-    for name in PROOFS:
+    names = {f"`{claim.id}`"} | ({f"`{short}`"} if sum(c.id.endswith(f"/{short}") for c in catalogue) == 1 else set())
+    for name in ELSEWHERE:
         heading = ""
         for line in (docs / name).read_text(encoding="utf-8").splitlines():
             if line.startswith("#"):
                 heading = line.lstrip("# ")
-            elif f"`{claim.id}`" in line or f"`{short}`" in line:
-                plain = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-                found.append(f"[{heading}](../{name}#{plain})")
+            elif any(n in line for n in names):
+                found.append(f"[{heading}](../{name}#{anchor(heading)})")
     return list(dict.fromkeys(found))
+
+
+def proof(claim: Claim, docs: Path) -> str:
+    """The section of docs/proofs that argues the claim, with its notation, and where else the claim is named."""
+    argued, = (a for a in arguments(docs / "proofs") if page(claim) in a.claims)
+    more = [f"[{name.partition('-')[2]}]({name}.md)" for name in argued.claims if name != page(claim)]
+    links = [f"This is [{argued.heading}](../proofs/{argued.stem}.md#{anchor(argued.heading)}) in {argued.page}"
+             + (f", which also serves {', '.join(more)}" if more else "") + ".",
+             *(["See also " + ", ".join(found) + "."] if (found := elsewhere(claim, docs)) else [])]
+    notation = f"```{{admonition}} Notation\n:class: notation\n{from_claims(argued, argued.notation)}\n```"
+    return "\n\n".join([notation, from_claims(argued, argued.text), " ".join(links)])
 
 
 # ---------------------------------------------------------------- pages
@@ -76,17 +89,14 @@ def proofs(claim: Claim, docs: Path) -> list[str]:
 def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
     module = home(claim)
     path = Path(inspect.getfile(module)).relative_to(ROOT)
-    where, told = proofs(claim, docs), lines(module, claim)
-    argued = "Argued in " + ", ".join(where) + "." if where else \
-        "No proof is written out in these pages; the paper has the theorem" + (
-            "." if claim.source.provenance == "stated" else ", the source below its constants as we derived them.")
+    told = lines(module, claim)
     about = (inspect.getdoc(module) or "").split("\n\n")[0]
     code = f"```{{literalinclude}} ../../{path.as_posix()}\n:language: python\n" + (
         f":lines: {told}\n" if told else "") + "```"
     return "\n\n".join([
         f"# {words.pretty(claim.title)}", f"`{claim.id}`",
         "```{raw} html\n<div class=\"claim\">\n" + render_claim(claim, verdict) + "</div>\n```",
-        f"## Proof\n\n{argued}", "## Code",
+        f"## Proof\n\n{proof(claim, docs)}", "## Code",
         f"`{path.as_posix()}`: {words.pretty(' '.join(about.split()))}", code,
         f"Run it: `samplingtheory verify {claim.id}`",
     ]) + "\n"

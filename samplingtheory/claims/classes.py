@@ -214,7 +214,7 @@ def _branch(model: Model, f: Any, y: Vector, g: Vector, label: str, a: Any, M: A
 
 
 def convex_one(M: Any, t: Any) -> Any:
-    """sup E f(x_1) - f* for |x_0 - x*| = 1, L = 1: 1/(2(1 + 2t - t^2 (M - 1))), t <= 1/M. Proved in findings.md."""
+    """sup E f(x_1) - f* for |x_0 - x*| = 1, L = 1: 1/(2(1 + 2t - t^2 (M - 1))), t <= 1/M. Proved in docs/proofs."""
     return 1 / (2 * (1 + 2 * t - t * t * (M - 1)))
 
 

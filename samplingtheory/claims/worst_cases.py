@@ -166,7 +166,7 @@ def noisy_convex_case(M: Any, shave: float = 0.0) -> Case:
 
 convex_noise = Claim(
     id="bollapragada2018/worst-convex-noise", kind="class", title="One convex step under the test: the exact constant",
-    source=Source("bollapragada2018", "last-iterate bound for T = 1, sharpened (docs/findings.md)", OURS),
+    source=Source("bollapragada2018", "last-iterate bound for T = 1, sharpened (docs/proofs)", OURS),
     statement=r"\sup\,\mathbb{E}f(x_1)-f^*=\frac{L\|x_0-x^*\|^2}{2\left(1+2\alpha L-(\alpha L)^2(M-1)\right)},"
               r"\qquad\alpha\le\frac{1}{LM}",
     explain="The catalogue's last-iterate bound is M L R^2/2 here. For M > 1 the natural guess fails already at "

@@ -23,7 +23,7 @@ def test_without_scale_the_worst_law_is_cantellis(eta):
 @pytest.mark.parametrize("w", [0.0, 1e-6, 0.01, 0.1, 0.3, 1.0, 5.0, 100.0])
 @pytest.mark.parametrize("eta", [0.05, 0.3, 0.6, 0.9, 1.0])
 def test_the_dual_function_proves_the_share(eta, w):
-    """Below f everywhere on a fine grid, with the value (1 - eta^2)/(1 + eta^2); proof in docs/findings.md."""
+    """Below f everywhere on a fine grid, with the value (1 - eta^2)/(1 + eta^2); proof in docs/proofs."""
     a, b, c = dual(Symbols(variance=eta * eta, w=w))
     x = np.concatenate([-np.geomspace(1e-9, 1e4, 100_001), np.geomspace(1e-9, 1e4, 100_001)])
     slack = normalised(w)(x) - (a + b * (x - 1) + c * (x - 1) ** 2)

@@ -74,8 +74,7 @@ BOUNDS_AND_CLAIMS = {  # each by the setting that sees it: no single setting kil
                                   ["tests/claims/test_adaptive_bounds.py", "-k", "generalised"]),
     "steady momentum without noise": ("claims/adaptive_bounds/adam.py", "held = (1 - eta) ** 2 * np", "held = np",
                                       ["tests/claims/test_adaptive_bounds.py", "-k", "steady"]),
-    "second-order terms halved": ("claims/adaptive_bounds/adam.py", "return 0.5 + theta / (1 - theta)",
-                                  "return 0.25 + theta / (2 - theta)",
+    "second-order terms halved": ("claims/adaptive_bounds/adam.py", "return 0.5 + tail", "return 0.25 + theta / (2 - theta)",
                                   ["tests/claims/test_adaptive_bounds.py", "-k", "second_order"]),
     "initial gap dropped from the corrected bound": (
         "claims/adaptive_bounds/lau2024.py", "return _total(Delta, 12.0,", "return _total(1.0, 12.0,",

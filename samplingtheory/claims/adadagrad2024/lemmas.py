@@ -38,7 +38,7 @@ def dual(s: Symbols) -> tuple[float, float, float]:
     """(a, b, c) with a + b (x - 1) + c (x - 1)^2 <= f(x) for all x and a + c eta^2 = (1 - eta^2)/(1 + eta^2).
 
     For w <= eta^2 the square 1 - 2 (1 - x/T)^2, T = 1 + eta^2; else the tangent at 1 less (2/T)(x - 1)^2. The proof
-    is in docs/findings.md; in R^d the same function of |g| and <G, g> is linear in the cosine, so d = 1 is the worst.
+    is in docs/proofs; in R^d the same function of |g| and <G, g> is linear in the cosine, so d = 1 is the worst.
     """
     e = s.variance
     T = 1 + e
@@ -58,7 +58,7 @@ SHARE = Hypothesis("the share that is claimed is (1 - eta^2)/(1 + eta^2) at most
 
 worst_laws = Claim(
     id=f"{PAPER}/descent-share-all-laws", kind="class", title="How much of the descent noise can take: all laws",
-    source=Source(PAPER, "Lemma 1 of our notes, sharpened and proved (docs/findings.md)", OURS),
+    source=Source(PAPER, "Lemma 1 of our notes, sharpened and proved (docs/proofs)", OURS),
     statement=r"\mathbb{E}g=G,\;\mathbb{E}\|g-G\|^2\le\eta^2\|G\|^2:\quad\mathbb{E}\frac{\langle G,g\rangle}"
               r"{\sqrt{w+c\|g\|^2}}\ge\frac{1-\eta^2}{1+\eta^2}\,\frac{\|G\|^2}{\sqrt{w+c\|G\|^2}}",
     explain="A linear programme over the law of g/G finds the worst one. The factor is reached as w -> 0 by Cantelli's "

@@ -1,7 +1,7 @@
 """Right-hand sides of the theorems on adaptive gradient methods, as functions of what a theorem is told.
 
 Pure functions of numbers. Outside the hypotheses of its theorem (eta >= 1, v0 <= 0, alpha too long) a bound is inf: it
-says nothing there. Proofs: docs/findings.md, Adaptive gradient methods. eta is the relative noise of the norm test
+says nothing there. Proofs: docs/proofs (adadagrad2024, lau2024). eta is the relative noise of the norm test
 (`NormTest.eps`), Delta = F(x_1) - inf F, tau^2 = 1 + eta^2. All constants ours, unless a docstring says otherwise.
 """
 

@@ -25,14 +25,16 @@ def momentum_margin(eta: float, beta1: float, beta2: float) -> float:
     return descent_share(eta) - theta / math.sqrt(1 - theta * theta) if theta < 1 else -math.inf
 
 
-def second_order(theta: float) -> float:
-    """B(theta) with (L/2)|u+ - u|^2 + L|u - x||u+ - u| summed to at most (L alpha^2/(1 - theta)^2) B sum a_k^2.
+def second_order(theta: float, d: int = 1) -> float:
+    """B with (L/2)|u+ - u|^2 + L|u - x||u+ - u| summed to at most (L alpha^2/(1 - theta)^2) B sum a_k^2.
 
-    B = 1/2 + theta/(1 - theta) + .602 q + sqrt(.204 q), q = theta^2/(1 - theta^2); a_k^2 stands for its bound
-    (1 - beta1)^2/(1 - beta2) ln(v_k/(beta2 v_{k-1})). At theta = .9 it is 27 times smaller than the notes' constant.
+    B = 1/2 + theta/(1 - theta) + .102 q + sqrt(.204 q) + mixed, q = theta^2/(1 - theta^2); a_k^2 stands for its bound
+    (1 - beta1)^2/(1 - beta2) ln(v_k/(beta2 v_{k-1})). mixed bounds sum |q_k||q_k X_k|: q/2 with one v; with d of them
+    X differs by coordinate, and the smaller of sqrt(d) q/2 and sqrt(.204 q) theta/(1 - theta) is proved.
     """
-    q = theta * theta / (1 - theta * theta)
-    return 0.5 + theta / (1 - theta) + 0.602 * q + math.sqrt(0.204 * q)
+    q, tail = theta * theta / (1 - theta * theta), theta / (1 - theta)
+    mixed = 0.5 * q if d == 1 else min(0.5 * q * math.sqrt(d), math.sqrt(0.204 * q) * tail)
+    return 0.5 + tail + 0.102 * q + math.sqrt(0.204 * q) + mixed
 
 
 def _valid(Delta: float, v0: float, eta: float, beta1: float, beta2: float) -> bool:
@@ -50,9 +52,9 @@ def _solve(slope: float, A: float, Delta: float, alpha: float, v0: float, eta: f
 
 
 def _log_factor(L: float, alpha: float, beta1: float, beta2: float, d: int) -> float:
-    """A = 2 d alpha L B(theta) (1 - beta1)^2/((1 - theta)^2 (1 - beta2))."""
+    """A = 2 d alpha L B(theta, d) (1 - beta1)^2/((1 - theta)^2 (1 - beta2))."""
     theta = decay_ratio(beta1, beta2)
-    return 2 * d * alpha * L * second_order(theta) * (1 - beta1) ** 2 / ((1 - theta) ** 2 * (1 - beta2))
+    return 2 * d * alpha * L * second_order(theta, d) * (1 - beta1) ** 2 / ((1 - theta) ** 2 * (1 - beta2))
 
 
 def bound_adam(Delta: float, L: float, alpha: float, v0: float, eta: float, beta1: float, beta2: float, K: int,

@@ -196,7 +196,7 @@ debiased_norm = Claim(
                   for d, e in ((50, 0.9), (200, 0.9), (50, 0.5))),
     broken={"dimension": (noise_case("eps = 0.9, d = 1", 1, Debiased(NormTest(0.9)), 0.01),)},
     explain="Subtracting the batch's own variance from |g|^2 repairs the norm test once the noise has many "
-            "dimensions; in one dimension it still passes about one time in eight.",
+            "dimensions; in one dimension it still passes about three times in twenty.",
 )
 
 TRUE_RATIO = Hypothesis("the exact relative variance is 3, far above eps^2",

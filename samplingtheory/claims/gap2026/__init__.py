@@ -1,4 +1,4 @@
-"""The test that is run: what can be proved about it, and what cannot. Ours (proofs: docs/findings.md).
+"""The test that is run: what can be proved about it, and what cannot. Ours (proofs: docs/proofs/gap2026.md).
 
 The lagged rule, in which one batch sizes the next, can be repaired; a rule that tests the batch with which it steps
 needs high dimension.

@@ -1,7 +1,7 @@
 """Bounds of the lagged rule for adaptive steps: G8.1 (AdaGrad-Norm) and G8.5 (RMSProp, Adam, norm version).
 
 In all of them theta2 is the squared tolerance of the lagged test, eps^2 = theta2/(1 - theta2), M = 1 + eps^2,
-delta = F(x_1) - inf F, z and signal are the variance of the first batch and |grad F(x_1)|^2. Proofs: docs/findings.md.
+delta = F(x_1) - inf F, z and signal are the variance of the first batch and |grad F(x_1)|^2. Proofs: docs/proofs.
 """
 
 from __future__ import annotations

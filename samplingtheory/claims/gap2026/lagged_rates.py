@@ -1,7 +1,7 @@
 """The constants of the lagged theorems, as functions of two numbers.
 
 Whenever E_k z_{k+1} <= gain |G_k|^2 + keep z_k with keep < 1, where z_k >= E_k|g_k - G_k|^2 is known before batch k is
-drawn, everything below follows (proofs: docs/findings.md, "The test that is run"):
+drawn, everything below follows (proofs: docs/proofs/gap2026.md):
 
     lagged norm test       gain = keep = theta^2               estimated variance     gain = keep = c theta^2
     growth cap gamma       gain = theta^2, keep = theta^2 + 1/gamma         augmented test    gain = keep = s

@@ -71,7 +71,7 @@ SURE_BETA = Hypothesis("theorem E's margin: (1 - eta^2)/(1 + eta^2) exceeds what
 
 momentum = Claim(
     id=f"{PAPER}/adam-large-momentum", kind="statement", title="Adam with beta1 = 0.9 and noise that surely passes",
-    source=Source(PAPER, "theorem E (docs/findings.md)", OURS),
+    source=Source(PAPER, "theorem E (docs/proofs)", OURS),
     statement=r"\|g_k-G_k\|\le\eta\|G_k\|,\;\eta\le0.4,\;\beta_1=0.9:\quad\frac{1-\beta_1}{1-\theta}"
               r"\left(\frac{1-\eta^2}{1+\eta^2}-\kappa\right)S=\frac\Delta\alpha+A'\ln\left(1+\ldots\right)",
     explain="Theorem C stops at theta/sqrt(1 - theta^2) < mu, far below beta1 = 0.9. Where the gradient is large "

@@ -12,8 +12,9 @@ from ...criteria import StepInnerProductTest, StepNormTest
 from ...evidence.exact import Enumerate
 from ...methods import ProximalGradient
 from ...moments import Array, dot
-from ...problems.base import Batch
+from ...problems.base import Batch, Constants
 from ...problems.composite import Composite
+from ...problems.finite import FiniteSum
 from ...problems.prox import L1, Ball, Box, Nuclear, Simplex
 from ...problems.quadratic import QuadraticSum
 from ...run import Step
@@ -90,6 +91,27 @@ def t2(mu: float, L: float, eta: float, alpha: float, p: float, **how: Any) -> C
     s = eta / (2 * alpha) * ((alpha * mu) ** 2 + p * p) / p
     return attained(mu, L, s, p, alpha, f"T2: mu = {mu}, L = {L}, eta = {eta}, alpha = {alpha:g}, p = {p}",
                     eta=eta, **how)
+
+
+def bent(mu: float, L: float, xi: float, alpha: float, knee: float) -> Case:
+    """T1 with p(x) in the place of mu x^2/2, p'' = mu for |x| <= knee and L beyond: worse than T1 for large xi."""
+    slope = mu * knee + L * (1 - knee)  # p'(1)
+    s = xi**0.5 * slope
+
+    def rise(x: Array) -> Array:  # p(x) + L y^2/2
+        beyond = np.maximum(np.abs(x[:, 0]) - knee, 0)
+        return (mu * x[:, 0] ** 2 + (L - mu) * beyond**2 + L * x[:, 1] ** 2) / 2
+
+    def gradients(x: Array) -> Array:
+        beyond = np.maximum(np.abs(x[:, 0]) - knee, 0) * np.sign(x[:, 0])
+        mean = np.stack([mu * x[:, 0] + (L - mu) * beyond, L * x[:, 1]], axis=-1)
+        return mean[:, None, :] + np.array([[0.0, s], [0.0, -s]])
+
+    smooth: Any = FiniteSum(gradients, rise, Constants(L, mu, np.zeros(2)), 2, 2)
+    smooth.bregman = lambda x, y: rise(x) - rise(y[None]) - (x - y) @ gradients(y[None]).mean(1)[0]
+    problem = Composite(smooth, L1(np.array([0.0, s - s / (2 - alpha * L)])), minimiser=np.zeros(2))
+    return composite_case(f"bent T1: mu = {mu}, L = {L}, xi = {xi}, alpha = {alpha}, knee {knee}", problem, ONE,
+                          [1.0, 0.0], Enumerate(1), alpha, xi=xi)
 
 
 class _Moved:

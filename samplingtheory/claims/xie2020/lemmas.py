@@ -79,9 +79,9 @@ implications = Claim(
     id=f"{PAPER}/conditions", kind="step", title="Which condition implies which",
     source=Source(PAPER, "section 2.2 of our notes", OURS),
     statement=r"\mathrm{N1}(\xi)\Rightarrow\mathrm{I1}(\xi)\Rightarrow\mathrm{M}(2\xi);\quad"
-              r"\mathrm{N1}(\xi)\Rightarrow\mathrm{M}\left(\frac{2\xi}{1+\xi}\right);\quad"
+              r"\mathrm{N1}(\xi)\Rightarrow\mathrm{M}\left(\frac{2\xi}{1+\xi}\right)\;(\xi\le1);\quad"
               r"\mathrm{N2}(\xi)\Rightarrow\mathrm{M}(2\xi),\;\mathrm{N1}\left(\frac{\xi}{1-\xi}\right);\quad"
-              r"\mathrm{N3}(\xi)\Rightarrow\mathrm{N1}\left(\frac{\xi}{(1-\sqrt\xi)^2}\right)",
+              r"\mathrm{N3}(\xi)\Rightarrow\mathrm{N1}\left(\frac{\xi}{(1-\sqrt\xi)^2}\right)\;(\xi<1)",
     explain="N compares the variance, I and M the surviving error C, with the expected step (1), the realised one "
             "(2, M) or the exact one (3). Each is checked at the smallest constant with which its premise holds.",
     quantity=Quantity((*STEP, ("bias", bias)), _implied),
