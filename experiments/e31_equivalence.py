@@ -132,6 +132,8 @@ def _figure(rows: list[list[dict[str, Any]]]) -> Any:
         line[1].set(yscale="linear" if max(max(c["n"]) for c in curves) < 20 else "log", xlabel="iteration k",
                     ylabel="mean batch size")
         line[2].set(xscale="log", yscale="log", xlabel="mean sampled gradients so far", ylabel="mean gap")
+        for ax in (line[0], line[1], line[3]):
+            ax.locator_params(axis="x", nbins=4)
         line[2].tick_params(which="minor", labelbottom=False)
         line[3].axhline(1, color="#555", linestyle=(0, (6, 3)))
         line[3].set(xlabel="iteration k", ylabel="mean of Var / (n eps^2 |G|^2)", ylim=(0, 1.1))
@@ -164,8 +166,8 @@ def compare(shaped: dict[str, Any]) -> str:
                      f"{norm['gap_high'][9]:.3g}) at step 10 and {split['gap'][-1]:.3g} against {norm['gap'][-1]:.3g} at "
                      f"step 20 (eps = {eps:g})")
     return (f"The two tests take {', '.join(cost)} times the samples of the norm test, as reported. Their mean gap is "
-            f"{', '.join(apart)}. The mean squared distance over its bound is at most {bound:.3f}. Ours: the true covariance, the optimal split, and "
-            "the second problem.")
+            f"{', '.join(apart)}. The mean squared distance over its bound is at most {bound:.3f}. Ours: "
+            "the true covariance, the optimal split, and the second problem.")
 
 
 if __name__ == "__main__":
