@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from arguments import anchor, arguments, from_claims
+from sphinx.errors import ExtensionError
 
 import samplingtheory.claims
 from samplingtheory import verify
@@ -74,7 +75,11 @@ def elsewhere(claim: Claim, docs: Path) -> list[str]:
 
 def proof(claim: Claim, docs: Path) -> str:
     """The section of docs/proofs that argues the claim, with its notation, and where else the claim is named."""
-    argued, = (a for a in arguments(docs / "proofs") if page(claim) in a.claims)
+    sections = [a for a in arguments(docs / "proofs") if page(claim) in a.claims]
+    if len(sections) != 1:
+        raise ExtensionError(f"{claim.id} is named by {len(sections)} sections of docs/proofs; it needs one, whose first line "
+                             f"is `Claims: [{page(claim).partition('-')[2]}](../claims/{page(claim)}.md)`")
+    argued, = sections
     more = [f"[{name.partition('-')[2]}]({name}.md)" for name in argued.claims if name != page(claim)]
     links = [f"This is [{argued.heading}](../proofs/{argued.stem}.md#{anchor(argued.heading)}) in {argued.page}"
              + (f", which also serves {', '.join(more)}" if more else "") + ".",
