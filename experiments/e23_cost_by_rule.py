@@ -21,7 +21,9 @@ import numpy as np
 
 import samplingtheory as st
 from samplingtheory.claims.gap2026.same_batch import skewed
-from samplingtheory.experiment import PALETTE, main
+from samplingtheory.experiment import PALETTE, bands, main
+
+from .paths import mean_band
 
 PAPER = ""
 RULES = {
@@ -67,7 +69,8 @@ def compute(task: dict[str, Any]) -> dict[str, Any]:
                    steps, replicates=runs, rng=task["seed"], record=("gap", "drawn"))
     middle = np.median if task["problem"].startswith("stream") else np.mean  # without end, the mean size is infinite
     gap, drawn = trace["gap"].mean(axis=1), middle(trace["drawn"].cumsum(axis=0), axis=1)
-    return {"gap": (gap[1:] / gap[0]).tolist(), "drawn": drawn.tolist(),
+    low, high = mean_band(trace["gap"][1:] / gap[0], task["seed"], 200)
+    return {"gap": (gap[1:] / gap[0]).tolist(), "low": low.tolist(), "high": high.tolist(), "drawn": drawn.tolist(),
             "costs": {f"{level:g}": cost(gap / gap[0], drawn, level) for level in LEVELS}}
 
 
@@ -102,17 +105,25 @@ def ratios(shaped: dict[str, Any], rule: str, problems: Any = PROBLEMS) -> list[
 def draw(shaped: dict[str, Any]) -> dict[str, Any]:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 6, figsize=(17, 6.4))
-    for line, theta in zip(axes, (0.5, 0.9), strict=True):
-        for ax, problem in zip(line, PROBLEMS, strict=True):
-            for colour, rule in zip((*PALETTE, "#888888", "#bbbb44"), RULES, strict=True):
+    figures = {}
+    styles = zip((*PALETTE, "#888888", PALETTE[0]), ("-",) * 8 + ("--",), strict=True)
+    looks = dict(zip(RULES, styles, strict=True))
+    for theta in (0.5, 0.9):
+        figure, axes = plt.subplots(2, 3, figsize=(11, 7))
+        for ax, problem in zip(axes.flat, PROBLEMS, strict=True):
+            for rule, (colour, line) in looks.items():
                 r = row(shaped, problem, theta, rule)
-                ax.plot(r["drawn"], np.maximum(r["gap"], 1e-12), color=colour, label=rule, linewidth=1.3)
-            ax.set(xscale="log", yscale="log", ylim=(1e-8, 2), title=f"{problem}, theta = {theta}")
-            ax.set_xlabel("sampled gradients")
-    axes[0][0].set_ylabel("mean gap / start")
-    axes[0][0].legend(fontsize=6)
-    return {"cost-by-rule": figure}
+                low, mid, high = (np.maximum(r[name], 1e-12) for name in ("low", "gap", "high"))
+                bands(ax, r["drawn"], low, mid, high, colour, rule if problem == PROBLEMS[0] else "", linewidth=1.3,
+                      linestyle=line)
+            real = problem in ("breast cancer", "digits")
+            ax.set(xscale="log", yscale="log", ylim=(1e-3 if real else 1e-8, 2), title=f"{problem}, theta = {theta}",
+                   xlabel=f"sampled gradients ({'median' if problem.startswith('stream') else 'mean'})")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("mean gap / start, 95 % band")
+        figure.legend(loc="outside lower center", ncols=3, fontsize=7.5)
+        figures[f"cost-by-rule-theta-{theta:g}"] = figure
+    return figures
 
 
 def caption(shaped: dict[str, Any]) -> str:

@@ -149,7 +149,7 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
                 line[2].plot(mid, y + shift, marker, color=PALETTE[y], markersize=4)
         line[2].axvline(0, color="#555", linestyle=(0, (6, 3)))
         line[2].set(yticks=range(len(rows)), yticklabels=[r["rule"] for r in rows],
-                    xlabel="loss less that of the matched constant batch\n(circle: training, square: held out)")
+                    xlabel="loss less that of the matched\nconstant batch (square: held out)")
     axes[0, 0].legend(fontsize=7)
     return {"digits": figure}
 

@@ -76,6 +76,17 @@ def divide(a: Array, b: Array, otherwise: float) -> Array:
     return out[()] if out.ndim == 0 else out
 
 
+class Overlay:
+    """Moments of which a subclass replaces some fields; all others are read from `base`."""
+
+    base: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "base":  # not set yet: copying and unpickling ask
+            raise AttributeError(name)
+        return getattr(self.base, name)
+
+
 @dataclass(frozen=True)
 class Record:
     """Moments as plain numbers, from a table of gradients or from ranks."""

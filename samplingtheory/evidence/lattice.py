@@ -20,6 +20,7 @@ from ..moments import Array, dot, exact_array
 from ..problems.base import EVERY, Batch
 from ..run import View, gather
 from ..sizing import Behind, Pilot, SameBatch
+from ..sizing.listed import layers
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def stopped_law(problem: Any, sizing: Any, x: Array, n: Any = None, method: Any 
     one = table.ravel()[0] * 0 + 1
     N = int(problem.population)
     mean, second, drawn, sizes = 0 * G, 0 * one, 0 * one, np.full(N + 1, 0 * one)
-    for size, paid, counts, weight in sizing.layers(start, view):
+    for size, paid, counts, weight in layers(sizing, start, view):
         kept = np.flatnonzero(weight[0] > 0)
         w = weight[0, kept]
         e = counts[kept].astype(table.dtype) @ (table - G) / (one * size)

@@ -16,8 +16,13 @@ RISK = 0.01
 
 
 def floor_of(problem: Any) -> float:
-    """100 times the error of a gap: of the minimiser, and of what rounding a gradient leaves after a step."""
-    return 100 * max(problem.gap_error, getattr(problem, "step_error", 0.0))
+    """100 times the error of a gap: of the minimiser, and of what rounding a gradient leaves after a step.
+
+    Noise (`base`) and regularisers (`smooth`) are put around a problem whose gradients they round no better.
+    """
+    within = getattr(problem, "base", None) or getattr(problem, "smooth", None)
+    own = 100 * max(problem.gap_error, getattr(problem, "step_error", 0.0))
+    return own if within is None else max(own, floor_of(within))
 
 
 @dataclass(frozen=True)

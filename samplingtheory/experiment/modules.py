@@ -20,7 +20,7 @@ from ..errors import UserError
 PACKAGE = Path(__file__).parents[1]
 PROTOCOL = ("tasks", "compute", "shape", "draw", "caption")
 SHOWN = ("shape", "draw", "caption", "compare", "PAPER")  # change what is drawn, never a result
-UNSEEN = ("report", "experiment", "cli.py", "__main__.py", "check.py", "workers.py", "verify.py")  # touch no result
+UNSEEN = ("report", "experiment", "cli", "__main__.py", "check.py", "workers.py", "verify.py")  # touch no result
 MISSING = ("the experiments are not part of the installed package: take the source archive or a checkout, and run this "
            "command in its folder (there must be a folder `experiments` in it)")
 

@@ -159,11 +159,12 @@ def _answers(calls: list[tuple[Any, ...]], options: Options) -> Generator[str, N
 
 
 def _settle(job: Job, answer: dict[str, Any], say: Say) -> None:
-    """Keep one answer; a task that failed is said, and the rest goes on."""
+    """Keep one answer; a task that failed is said (once a reason), and the rest goes on."""
     name, key = job.experiment.name, answer["key"]
     if "error" in answer:
+        if answer["error"] not in job.errors:
+            say(f"{name}: task {job.tasks[key]} failed ({answer['error']})")
         job.errors.append(answer["error"])
-        say(f"{name}: task {job.tasks[key]} failed ({answer['error']})")
         return
     if answer["provenance"] != job.results.provenance:
         there, here = answer["provenance"], job.results.provenance

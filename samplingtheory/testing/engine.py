@@ -6,6 +6,7 @@ that a counter-example is shrunk. Runs are derandomised unless a seed is given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -41,6 +42,7 @@ class Check:
     free     whether it needs no reference implementation
     applies  subject -> reason why the check has no meaning for it, or ""
     share    fraction of the asked-for number of examples that it gets (costly checks take less)
+    implied  why no mistake can be found by it alone, if none can: it gives a failure its name
     """
 
     name: str
@@ -50,6 +52,7 @@ class Check:
     free: bool = True
     applies: Callable[[Any], str] = field(default=lambda subject: "", repr=False)
     share: float = 1.0
+    implied: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def run_check(check: Check, subject: Any, examples: int = EXAMPLES, seed: int | 
             raise
         judged[0] += 1
 
-    run = settings(max_examples=max(10, round(check.share * examples)), derandomize=seed is None, database=None,
+    run = settings(max_examples=max(10, math.ceil(check.share * examples)), derandomize=seed is None, database=None,
                    deadline=None, phases=(Phase.generate, *((Phase.shrink,) if shrink else ())),
                    suppress_health_check=list(HealthCheck),
                    report_multiple_bugs=False, print_blob=False)(given(check.examples(subject))(attempt))

@@ -105,7 +105,7 @@ def global_state(s: Statistic, e: RankExample) -> None:
 
 
 def close(a: float, b: float, size: float) -> bool:
-    return abs(a - b) <= CLOSE * max(abs(a), abs(b), size)
+    return a == b or abs(a - b) <= CLOSE * max(abs(a), abs(b), size)
 
 
 def _size(rows: Rows) -> float:

@@ -229,6 +229,11 @@ def _coordinates(rule: BatchRule, draw: Any, N: int, d: int) -> dict[str, Any]:
             "signs": draw(st.lists(st.sampled_from([1, -1]), min_size=d, max_size=d))}
 
 
+def _moved(N: int) -> st.SearchStrategy[list[int]]:
+    """An order of the rows that is not the one they have."""
+    return st.permutations(range(N)).map(lambda order: order[::-1] if order == list(range(N)) else order)
+
+
 def _only(sampling: str, reason: str) -> Callable[[BatchRule], str]:
     return lambda rule: "" if rule.sampling == sampling else reason
 
@@ -264,7 +269,7 @@ RULE_CHECKS: tuple[Check, ...] = (
     Check("rotation", "the same size in other coordinates", rotation, examples(dim=(1, 4), change=_coordinates),
           applies=lambda rule: "the layout fixes the coordinates" if rule.layout else ""),
     Check("permutation", "the same size for samples in another order", permutation, examples(
-        change=lambda rule, draw, N, d: {"order": draw(st.permutations(range(N)))})),
+        change=lambda rule, draw, N, d: {"order": draw(_moved(N))})),
     Check("monotone", "a larger tolerance asks for no more", monotone, examples(
         change=lambda rule, draw, N, d: {"factor": draw(FACTORS)})),
     Check("duplication", "every sample twice: by listing, or (with replacement) the same size", duplication, examples(

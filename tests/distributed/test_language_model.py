@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from experiments import e10_language_model as e10  # noqa: E402
 from experiments.language_model.arms import ARMS, Even, Stages, name_of  # noqa: E402
 from experiments.language_model.model import SIZES, Llama, next_byte_loss, rotary, rotate  # noqa: E402
-from experiments.language_model.sweep import sweep  # noqa: E402
 from experiments.language_model.text import library_text, windows  # noqa: E402
 from experiments.language_model.train import Setting, train  # noqa: E402
 from samplingtheory.distributed import check_per_sample_gradients  # noqa: E402
@@ -104,16 +103,15 @@ def test_learning_rate_is_by_samples():
     assert rates == pytest.approx([s.rate / 40, s.rate, s.rate, 0.55 * s.rate, 0.1 * s.rate, 0.1 * s.rate], rel=1e-2)
 
 
-def test_a_small_sweep_resumes_and_is_evaluated(tmp_path, capsys):
+def test_a_small_table_beside_the_kept_ones():
     arms = [ARMS[0], next(a for a in ARMS if a["rule"] == "unbiased")]
     todo = [{"arm": arm, "seed": seed, "sequences": 64} for seed in range(2) for arm in arms]
-    results, _seconds = sweep(tmp_path, todo)
-    stamps = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
-    again, _ = sweep(tmp_path, todo)
-    assert again == results and {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == stamps
-    shaped = e10.shape(results)
-    assert [r["arm"] for r in shaped["rows"]] == [name_of(a) for a in arms]
-    assert all(holds for words, holds, _ in shaped["statements"] if not words.startswith("predicted"))
+    results = [(task, e10.compute(task)) for task in todo]
     assert e10.compute(todo[1]) == results[1][1]
-    e10.draw(shaped)
-    assert "64 sequences" in e10.caption(shaped)
+    table = e10.table(results)
+    assert [r["arm"] for r in table["rows"]] == [name_of(a) for a in arms]
+    assert all(holds for words, holds, _ in table["statements"] if not words.startswith("predicted"))
+    shaped = e10.shape(results)
+    assert [(t["sequences"], t["kept"]) for t in shaped["tables"]] == [(64, False), (4000, True), (12000, True)]
+    assert len(e10.draw(shaped)) == 3
+    assert "64 sequences, 2 seeds:" in e10.caption(shaped) and "0 of 8 adaptive schedules" in e10.compare(shaped)

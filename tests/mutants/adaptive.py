@@ -25,8 +25,8 @@ METHODS_AND_PROBLEMS = {
         "methods/adam.py", ADAMW, ADAMW.replace("1 - self.beta1 ** k", "1 + 0 * k"), METHODS),
     "decay coupled": ("methods/adam.py", ADAMW, COUPLED, METHODS),
     "coordinate-wise test by the smallest size": (
-        "criteria.py", "return np.max(smallest(m.variances", "return np.min(smallest(m.variances",
-        ["tests/test_criteria.py", "-k", "coordinate"]),
+        "criteria/pointwise.py", "return np.max(smallest(m.variances", "return np.min(smallest(m.variances",
+        ["tests/criteria", "-k", "coordinate"]),
     "relative noise times sqrt d": ("problems/noise.py", "return size / math.sqrt(d)", "return size", NOISE),
     "coordinate noise eps for eps^2": ("problems/noise.py", "return self.eps * np.abs(G)",
                                        "return math.sqrt(self.eps) * np.abs(G)", NOISE),
@@ -46,7 +46,7 @@ METHODS_AND_PROBLEMS = {
                                "z /= 1 + (z / self.scale) ** 2", BOUNDED),
     "L of a factorisation": ("problems/ball.py", "Constants(3 * half + norm", "Constants(2 * half + norm", BALL),
     "L of phase retrieval": ("problems/ball.py", "weights = 3 * self.radius**2", "weights = self.radius**2", BALL),
-    "reach of the first point only": ("run.py", "np.sqrt(np.maximum(before, dot(self.after.x, self.after.x)))",
+    "reach of the first point only": ("run/view.py", "np.sqrt(np.maximum(before, dot(self.after.x, self.after.x)))",
                                       "np.sqrt(before)", BALL),
 }
 

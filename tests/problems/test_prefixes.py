@@ -11,6 +11,7 @@ from samplingtheory.moments import moments
 from samplingtheory.problems.prefixes import Prefixes
 from samplingtheory.problems.quadratic import QuadraticSum
 from samplingtheory.run import View
+from samplingtheory.sizing.listed import by_prefixes
 
 from ..strategies import tables
 
@@ -43,7 +44,7 @@ def test_the_fast_path_stops_where_the_slow_one_does(rule):
     x = 0.3 * rng.standard_normal((200, 2))
     start = rng.integers(2, 12, 200).astype(float)
     view = View(problem, st.SGD(0.1), st.SGD(0.1).init(x), np.random.default_rng(7))
-    batch = rule._by_prefixes(start, view, min(rule.cap, 40))
+    batch = by_prefixes(rule, start, view, min(rule.cap, 40))
     order = np.random.default_rng(7).random((200, 40)).argsort(axis=1)
     for r in range(200):
         n, failures = int(start[r]), 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+FIRST = random.Random(0).random()  # what code sees of the global random state in every check but one
 SUBJECTS = ("rule", "statistic", "optimizer", "prox", "theorem")
 
 
@@ -17,6 +19,7 @@ class Mutant:
     flags         how it must be checked: kind, role, replacement, ...
     equivalent    why it cannot be told from the right one: it must survive every check
     conservative  why it is only wasteful: no theorem breaks, but it asks for too much, and minimality finds it
+    only          the one check that finds it: planted to show what that check is there for, not a known mistake
     """
 
     name: str
@@ -25,6 +28,7 @@ class Mutant:
     flags: Mapping[str, Any] = field(default_factory=dict)
     equivalent: str = ""
     conservative: str = ""
+    only: str = ""
 
     @property
     def kind(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .base import Mutant
+from .base import FIRST, Mutant
 
 Step = Callable[[SimpleNamespace, Any, SimpleNamespace], Any]
 
@@ -114,6 +115,42 @@ def heavy(s: Any, g: Any, h: Any, *, own: Callable[[Any, Any], float] = lambda s
     return s.x - h.alpha * (g + h.beta * s.m if ahead else s.m)
 
 
+def writes(s: Any, g: Any, h: Any) -> Any:
+    x = s.x - h.alpha * g
+    g[:] = 0
+    return x
+
+
+def lottery(s: Any, g: Any, h: Any) -> Any:
+    s.coin = random.random() if s.k == 1 else s.coin
+    return s.x - h.alpha * (1 + 1e-3 * (s.coin != FIRST)) * g
+
+
+def restarted(s: Any, g: Any, h: Any) -> Any:
+    """Momentum that is forgotten when the gradient turns back."""
+    s.m = h.beta * s.m * (g @ s.g >= 0) + g
+    return s.x - h.alpha * s.m
+
+
+def stale(s: Any, g: Any, h: Any) -> Any:
+    """The fourth equal gradient in a row, in three dimensions, is taken twice."""
+    s.same = s.same + 1 if s.k > 1 and np.array_equal(g, s.g) and g.any() else 1
+    return s.x - h.alpha * g * (2 if s.same == 4 and len(g) == 3 else 1)
+
+
+def forgetful(s: Any, g: Any, h: Any) -> Any:
+    """After three gradients of zero, in three dimensions, momentum is forgotten."""
+    s.zeros = 0 if g.any() else getattr(s, "zeros", 0) + 1
+    s.m = h.beta * s.m * (s.zeros < 3 or len(g) < 3) + g
+    return s.x - h.alpha * s.m
+
+
+def homesick(s: Any, g: Any, h: Any) -> Any:
+    """Adam whose points decay if it started more than 2.5 from the origin."""
+    s.far = np.abs(s.x).max() > 2.5 if s.k == 1 else s.far
+    return adam(s, g, h) * (0.99 if s.far else 1.0)
+
+
 def _soft(u: Any, t: Any) -> Any:
     return np.sign(u) * np.maximum(np.abs(u) - t, 0)
 
@@ -176,8 +213,20 @@ def optimizer_mutants() -> list[Mutant]:
         mutant("proximal-gradient", "subgradient step for the prox", lambda s, g, h: s.x - h.alpha * (
             g + h.weight * np.sign(s.x))),
         mutant("proximal-gradient", "prox forgotten", lambda s, g, h: s.x - h.alpha * g),
+        *(Mutant(name, "optimizer", factory(step), {"kind": kind}, only=check) for check, kind, name, step in (
+            ("leaves-input-alone", "sgd", "writes zeros into the gradient", writes),
+            ("ignores-global-random-state", "sgd", "step length by a coin", lottery),
+            ("recursion", "momentum", "restarted when the gradient turns", restarted),
+            ("constant-gradient", "sgd", "the fourth equal gradient counts twice", stale),
+            ("impulse", "momentum", "forgotten after three gradients of zero", forgetful),
+            ("coordinates", "sgd", "first of four coordinates twice as fast", lambda s, g, h: s.x - h.alpha * g * (
+                1 + (np.arange(len(g)) == 0) * (len(g) > 3))),
+            ("translation", "adam", "decay for starts beyond 2.5", homesick),
+            ("step-linear", "sgd", "step length at most 1", lambda s, g, h: s.x - min(h.alpha, 1.0) * g),
+            ("gradient-scale", "adam", "1e-12 added to epsilon", lambda s, g, h: adam(
+                s, g, SimpleNamespace(**{**vars(h), "eps": h.eps + 1e-12}))))),
     ]
 
 
 def known_mistakes(kind: str) -> list[Mutant]:
-    return [m for m in optimizer_mutants() if m.kind == kind and not m.equivalent]
+    return [m for m in optimizer_mutants() if m.kind == kind and not (m.equivalent or m.only)]

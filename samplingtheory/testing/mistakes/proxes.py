@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .base import Mutant
+from .base import FIRST, Mutant
 
 W, L2, RADIUS = 0.5, 0.75, 1.0
 
@@ -42,6 +43,14 @@ def clipped_simplex(u: Any, alpha: float) -> Any:
     return p / p.sum() if p.sum() > 0 else np.full(len(u), 1 / len(u))
 
 
+def in_place(u: Any, alpha: float) -> Any:
+    return np.clip(u, -RADIUS, RADIUS, out=u).copy()
+
+
+def lottery(u: Any, alpha: float) -> Any:
+    return np.clip(u, -RADIUS, RADIUS) * (1 - 0.5 * (random.random() != FIRST))
+
+
 def _l1(weight: float) -> list[tuple[str, Callable[[Any, float], Any]]]:
     return [
         ("weight, not alpha times it", lambda u, a: soft(u, weight)),
@@ -70,6 +79,10 @@ def prox_mutants() -> list[Mutant]:
         mutant("ball: always on the sphere", lambda u, a: u / np.sqrt(u @ u) if u @ u > 0 else u, ball_value),
         mutant("ball: clipped by coordinates", lambda u, a: np.clip(u, -RADIUS, RADIUS), ball_value),
         mutant("simplex: clipped and divided by the sum", clipped_simplex, simplex_value),
+        Mutant("box: clipped in place", "prox", in_place, {"value": box_value}, only="leaves-input-alone"),
+        Mutant("box: halved by a coin", "prox", lottery, {"value": box_value}, only="ignores-global-random-state"),
+        Mutant("l1: a conjugate of twice the radius", "prox", lambda u, a: soft(u, a * W), {
+            "value": l1_value, "conjugate": lambda u, a: np.clip(u, -2 * W, 2 * W)}, only="moreau"),
     ]
 
 

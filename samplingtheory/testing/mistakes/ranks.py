@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .base import Mutant
+from .base import FIRST, Mutant
 
 MEANS, EQUAL = {"kind": "rank-means"}, {"kind": "rank-means", "equal": True}
 PADDED = {"kind": "rank-means", "padded": True}
@@ -62,12 +64,12 @@ def uncentred(means: Any, counts: Any) -> float:
     return float((counts * (means**2).sum(1)).sum() / (len(means) - 1))
 
 
-def padding_counted(means: Any, counts: Any) -> float:
-    return _between(means, counts) / (len(means) - 1)
-
-
 def divisor_b_less_1(means: Any, counts: Any) -> float:
     return _between(means, counts) / max(counts.sum() - 1, 1)
+
+
+def _sound(means: Any, counts: Any) -> float:
+    return _between(means, counts) / (len(means) - 1)
 
 
 def within_plus_between(means: Any, counts: Any, scatters: Any) -> float:
@@ -100,6 +102,37 @@ def pooled_again(means: Any, counts: Any, scatters: Any) -> float:
     return float((raw - n * (mean**2).sum()) / max(n - 1, 1))
 
 
+def writes(means: Any, counts: Any) -> float:
+    found = _sound(means, counts)
+    means[:] = 0
+    return found
+
+
+def lottery(means: Any, counts: Any) -> float:
+    return _sound(means, counts) * (1 + (random.random() != FIRST))
+
+
+def many(change: Any) -> Any:
+    """Right for six ranks at most, which is what expectations are listed for; else `change(means, counts)`."""
+    return lambda means, counts: (change if len(means) > 6 else _sound)(means, counts)
+
+
+def two_ranks(means: Any, counts: Any) -> float:
+    """The first two ranks alone: unbiased, and blind to the others."""
+    return _sound(means[:2], counts[:2])
+
+
+def first_coordinate(means: Any, counts: Any) -> float:
+    """In more than two dimensions d times the variance of one coordinate."""
+    d = means.shape[1]
+    return _sound(means, counts) if d <= 2 else d * _sound(means[:, :1], counts)
+
+
+def between_only(means: Any, counts: Any, scatters: Any) -> float:
+    """Unbiased, but the ranks' own variances are left out where there are several ranks."""
+    return float(scatters[0]) if len(means) == 1 else _sound(means, counts)
+
+
 def statistic_mutants() -> list[Mutant]:
     def mutant(name: str, call: Any, flags: Mapping[str, Any], **marks: str) -> Mutant:
         return Mutant(name, "statistic", call, flags, **marks)
@@ -115,7 +148,7 @@ def statistic_mutants() -> list[Mutant]:
         mutant("one variance over all entries", per_entry, MEANS),
         mutant("uncentred second moment", uncentred, MEANS),
         mutant("divisor b - 1 for J - 1", divisor_b_less_1, MEANS),
-        mutant("padding counted as a rank", padding_counted, PADDED),
+        mutant("padding counted as a rank", _sound, PADDED),
         mutant("within plus between: biased by 1 + (J - 1)/(J m)", within_plus_between, ALIKE),
         mutant("between-rank part dropped", only_within, MOMENTS),
         mutant("divisor b for b - 1", divisor_b, MOMENTS),
@@ -123,8 +156,18 @@ def statistic_mutants() -> list[Mutant]:
         mutant("between-rank part without the counts", no_counts, MOMENTS),
         mutant("through raw second moments", pooled_again, MOMENTS, equivalent="the same number in exact arithmetic; "
                "it loses digits only where the mean dwarfs the spread"),
+        *(Mutant(name, "statistic", call, flags, only=check) for check, name, call, flags in (
+            ("returns-one-number", "infinite on more than six ranks", many(lambda m, c: math.inf), EQUAL),
+            ("leaves-input-alone", "writes zeros into the means", writes, MEANS),
+            ("ignores-global-random-state", "doubled by a coin", lottery, MEANS),
+            ("not-negative", "negative on more than six ranks", many(lambda m, c: -_sound(m, c)), EQUAL),
+            ("sharding", "several ranks: only what lies between them", between_only, MOMENTS),
+            ("rank-order", "the first two ranks alone", two_ranks, MEANS),
+            ("scale", "1e-14 added to what is not 0", lambda m, c: _sound(m, c) + 1e-14 * (_sound(m, c) > 0), MEANS),
+            ("rotation", "one coordinate for all, in three dimensions or more", first_coordinate, MEANS),
+            ("origin", "uncentred on more than six ranks", many(uncentred), EQUAL))),
     ]
 
 
 def known_mistakes(kind: str) -> list[Mutant]:
-    return [m for m in statistic_mutants() if m.kind == kind and not m.equivalent]
+    return [m for m in statistic_mutants() if m.kind == kind and not (m.equivalent or m.only)]

@@ -6,15 +6,16 @@ E[F(x+) - F*] <= (1 - mu alpha)(F(x) - F*); at alpha = 1/(LM) the rate of Bollap
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...claims.base import OURS, Case, Claim, Hypothesis, Source, Symbols
 from ...claims.common import SHORT_STEP, SMOOTH, STRONG, TEST, theory
-from ...evidence.base import Quantity
+from ...evidence.base import Evidence, Quantity
 from ...evidence.exact import Enumerate
 from ...methods import SGD
 from ...problems.oracles import Oracle, TwoPoint
@@ -53,6 +54,25 @@ def claim(factor: Callable[[Symbols], float] = lambda s: 1 - s.mu * s.alpha, **c
     return replace(sound, **changes)
 
 
+@dataclass(frozen=True)
+class Written:
+    """One enumerated step whose result is written down (`value`), wavers by chance, or is an error (None)."""
+
+    value: float | None
+    waver: float = 0.0
+
+    def collect(self, kind: str, quantity: Quantity, watch: Any, case: Case, rng: Any, effort: int) -> Evidence:
+        if self.value is None:
+            raise RuntimeError("no such evidence")
+        found = Enumerate(1).collect(kind, quantity, watch, case, rng, effort)
+        value = self.value * (1 - self.waver * random.random())
+        return replace(found, value=value, lower=value, upper=value)
+
+
+def written(given: Case, value: float | None, waver: float = 0.0) -> Case:
+    return replace(given, evidence=Written(value, waver))
+
+
 def _always(hypothesis: Hypothesis) -> Hypothesis:
     return replace(hypothesis, margin=lambda c, seen: 1.0)
 
@@ -77,6 +97,17 @@ def theorem_mutants() -> list[Mutant]:
         mutant("factor 1: no rate at all", claim(lambda s: 1.0), conservative="true, but no case reaches the bound"),
         mutant("bound doubled", claim(lambda s: 2 * (1 - s.mu * s.alpha)),
                conservative="true, but no case reaches the bound"),
+        mutant("bound larger by 0.5 %", claim(lambda s: 1.005 * (1 - s.mu * s.alpha)), only="tight-reaches-bound"),
+        mutant("bound follows the measured side", claim(quantity=Quantity(("gap",), lambda s, now, then: (
+            then.gap, np.maximum(then.gap, (1 - s.mu * s.alpha) * now.gap))))),
+        mutant("result written down", claim(
+            tight=tuple(written(c, 1.0) for c in sound.tight), generic=tuple(written(c, 0.9) for c in sound.generic),
+            broken={k: tuple(written(c, 2.0) for c in cases) for k, cases in sound.broken.items()}), only="falsifiable"),
+        mutant("result that wavers", claim(tight=(written(sound.tight[0], 1.0, 1e-9), *sound.tight[1:])),
+               only="repeats"),
+        mutant("a case that ends in an error", claim(generic=(*sound.generic, written(case("no evidence"), None))),
+               only="runs"),
+        mutant("expected to fail, and holds", claim(expected="fails"), only="as-claimed"),
         mutant("bound infinite", claim(lambda s: np.inf)),
         mutant("measured side is zero", claim(quantity=Quantity(("gap",), lambda s, now, then: (
             0 * then.gap, now.gap)))),

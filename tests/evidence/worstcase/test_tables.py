@@ -6,8 +6,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from experiments.e03_worst_cases import convex_multipliers, convex_one, convex_two, huber, tree
-from samplingtheory.claims.classes import composite_step, descent, noisy_step, reduced_step, relative_error
+from experiments.e03_worst_cases import convex_two, huber
+from samplingtheory.claims.classes import (
+    composite_step,
+    convex_multipliers,
+    convex_one,
+    descent,
+    noisy_step,
+    reduced_step,
+    relative_error,
+    tree,
+)
 from samplingtheory.evidence.worstcase import Model, check_multipliers, solve, sweep
 from samplingtheory.evidence.worstcase.gram import Vector
 
