@@ -108,14 +108,18 @@ def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
 
 
 def claim_index(verdicts: list[Verdict]) -> str:
-    rows = [f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | "
-            f"{v.grade} | {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | "
-            f"{c.source.provenance} |"
-            for c, v in zip(catalogue, verdicts, strict=True)]
-    tree = "\n".join(page(c) for c in catalogue)
-    return ("# Claims\n\n" + words.summary(verdicts) + " Every page below was written from the run that built these "
-            "pages (level quick, seed 0).\n\n| claim | verdict | grade | sharpness | controls | provenance |\n"
-            "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n```{toctree}\n:hidden:\n\n" + tree + "\n```\n")
+    """One table a paper, in the order of the catalogue."""
+    tables: dict[str, list[str]] = {}
+    for c, v in zip(catalogue, verdicts, strict=True):
+        tables.setdefault(c.id.partition("/")[0], []).append(
+            f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | {v.grade} | "
+            f"{words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | {c.source.provenance} |")
+    head = "| claim | verdict | grade | sharpness | controls | provenance |\n|---|---|---|---|---|---|\n"
+    parts = [f"## {paper}\n\n{head}" + "\n".join(rows) for paper, rows in tables.items()]
+    return "\n\n".join([
+        "# Claims", words.summary(verdicts) + " Every page below was written from the run that built these pages (level quick, "
+        "seed 0). A claim's id begins with the key of its paper in the [bibliography](../bibliography.md).", *parts,
+        "```{toctree}\n:hidden:\n\n" + "\n".join(page(c) for c in catalogue) + "\n```"]) + "\n"
 
 
 def experiments_page() -> str:
