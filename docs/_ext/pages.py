@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from arguments import anchor, arguments, from_claims
+from sphinx.errors import ExtensionError
 
 import samplingtheory.claims
 from samplingtheory import verify
@@ -75,7 +76,11 @@ def elsewhere(claim: Claim, docs: Path) -> list[str]:
 
 def proof(claim: Claim, docs: Path) -> str:
     """The section of docs/proofs that argues the claim, with its notation, and where else the claim is named."""
-    argued, = (a for a in arguments(docs / "proofs") if page(claim) in a.claims)
+    sections = [a for a in arguments(docs / "proofs") if page(claim) in a.claims]
+    if len(sections) != 1:
+        raise ExtensionError(f"{claim.id} is named by {len(sections)} sections of docs/proofs; it needs one, whose first line "
+                             f"is `Claims: [{page(claim).partition('-')[2]}](../claims/{page(claim)}.md)`")
+    argued, = sections
     more = [f"[{name.partition('-')[2]}]({name}.md)" for name in argued.claims if name != page(claim)]
     links = [f"This is [{argued.heading}](../proofs/{argued.stem}.md#{anchor(argued.heading)}) in {argued.page}"
              + (f", which also serves {', '.join(more)}" if more else "") + ".",
@@ -104,14 +109,18 @@ def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
 
 
 def claim_index(verdicts: list[Verdict]) -> str:
-    rows = [f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | "
-            f"{v.grade} | {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | "
-            f"{c.source.provenance} |"
-            for c, v in zip(catalogue, verdicts, strict=True)]
-    tree = "\n".join(page(c) for c in catalogue)
-    return ("# Claims\n\n" + words.summary(verdicts) + " Every page below was written from the run that built these "
-            "pages (level quick, seed 0).\n\n| claim | verdict | grade | sharpness | controls | provenance |\n"
-            "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n```{toctree}\n:hidden:\n\n" + tree + "\n```\n")
+    """One table a paper, in the order of the catalogue."""
+    tables: dict[str, list[str]] = {}
+    for c, v in zip(catalogue, verdicts, strict=True):
+        tables.setdefault(c.id.partition("/")[0], []).append(
+            f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | {v.grade} | "
+            f"{words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | {c.source.provenance} |")
+    head = "| claim | verdict | grade | sharpness | controls | provenance |\n|---|---|---|---|---|---|\n"
+    parts = [f"## {paper}\n\n{head}" + "\n".join(rows) for paper, rows in tables.items()]
+    return "\n\n".join([
+        "# Claims", words.summary(verdicts) + " Every page below was written from the run that built these pages (level quick, "
+        "seed 0). A claim's id begins with the key of its paper in the [bibliography](../bibliography.md).", *parts,
+        "```{toctree}\n:hidden:\n\n" + "\n".join(page(c) for c in catalogue) + "\n```"]) + "\n"
 
 
 def experiments_page() -> str:
@@ -149,13 +158,9 @@ standardised; a file's checksum is part of its tasks.
 OWN = """
 ## An experiment of your own
 
-It is a Python file with five functions and a constant. `samplingtheory experiment path/to/experiment.py --quick` runs it
-from any folder, with figures, page, `--resume` and `--backend` like the others; a dotted module name works as well. This
-one is `docs/templates/experiment.py`:
-
-```{literalinclude} templates/experiment.py
-:language: python
-```
+It is a Python file with a few functions: [a template that runs](adding.md#an-experiment). `samplingtheory experiment
+path/to/experiment.py --quick` runs it from any folder, with figures, page, `--resume` and `--backend` like the others; a
+dotted module name works as well.
 """
 
 

@@ -17,7 +17,8 @@ LONG = r"\mathbb{E}|x_+-x^*|^2\le|e|^2-2\alpha\langle G,e\rangle+\alpha^2M|G|^2"
     (r"x=abcdefgh=-ijklmnop,qrst=u", ["x=abcdefgh", "=-ijklmnop,", "qrst", "=u"]),
     (r"\max\{a,b,c,d\}\le\left(e+f+g+h\right)^2", [r"\max\{a,b,c,d\}", r"\le\left(e+f+g+h\right)^2"]),
     *((whole, [whole]) for whole in (
-        "a=b+c", r"\frac{a+b+c+d+e+f}{g=h,i,j,k,l,m}", r"\left.abcdefghijk=lmnopqrst\right|_0", r"abcdefghijklmnopq_+", "-abcdefghijklmnopq",
+        "a=b+c", r"\frac{a+b+c+d+e+f}{g=h,i,j,k,l,m}", r"\left.abcdefghijk=lmnopqrst\right|_0", r"abcdefghijklmnopq_+",
+        "-abcdefghijklmnopq",
         r"\begin{pmatrix}1&-2\\3&4-5+6-7+8-9\end{pmatrix}"))])
 def test_where_a_formula_is_cut(latex, parts):
     assert mathml.pieces(latex) == parts
