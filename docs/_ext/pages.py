@@ -171,7 +171,14 @@ def plain_docstrings(app: Any, what: str, name: str, obj: Any, options: Any, lin
         lines.append("")
 
 
+def machinery(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """What a user of a method does not call: its states, their fields, and checks of its numbers."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return True if field or name.endswith("State") or name in ("check_decay", "check_number") else None
+
+
 def setup(app: Any) -> dict[str, bool]:
+    app.connect("autodoc-skip-member", machinery)
     app.connect("config-inited", generate)
     app.connect("autodoc-process-docstring", plain_docstrings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
