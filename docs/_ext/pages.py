@@ -127,7 +127,7 @@ def experiments_page() -> str:
     for one in modules.found().values():
         command = f"python -m {one.module}" if one.missing else f"samplingtheory experiment {one.name[:3]}"
         rows.append(f"| `{one.name}` | {one.question} | `{command}` |")
-    return (EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n" + OWN
 
 
 EXPERIMENTS = """# Experiments
@@ -139,6 +139,22 @@ the paper reports.
 Each task's result is a file of its own, written whole or not at all, with its parameters, versions and checksums:
 whatever kills the command costs the tasks in flight, and `--resume` goes on to the same bytes. `--draw` computes nothing.
 `--backend dask --scheduler tcp://host:8786` runs the tasks on a Dask cluster, with the same results.
+
+The environment variable `SAMPLINGTHEORY_DATA` names further data for e01 and e30: LIBSVM files, or folders that hold sets
+of the papers under their names there (mushrooms, covtype.libsvm.binary.scale, ijcnn1, gisette_scale, rcv1_train.binary,
+real-sim, mnist.scale; plain, .bz2 or .gz), separated as in PATH. A file's checksum is part of its tasks.
+"""
+
+OWN = """
+## An experiment of your own
+
+It is a Python file with five functions and a constant. `samplingtheory experiment path/to/experiment.py --quick` runs it
+from any folder, with figures, page, `--resume` and `--backend` like the others; a dotted module name works as well. This
+one is `docs/templates/experiment.py`:
+
+```{literalinclude} templates/experiment.py
+:language: python
+```
 """
 
 

@@ -173,6 +173,8 @@ def _settle(job: Job, answer: dict[str, Any], say: Say) -> None:
                         f"against {_short(here[differs])}); install the same checkout on all workers")
     job.results.put(job.tasks[key], answer["result"])
     job.done[key] = answer["result"]
+    if not job.todo:
+        say(f"{name}: all {len(job.tasks)} tasks done")
 
 
 def _short(value: Any) -> str:
