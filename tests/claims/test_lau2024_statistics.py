@@ -78,7 +78,7 @@ def test_means_of_the_estimators():
     assert set(estimators.draw(shaped)) == {"estimators"} and "standard errors" in estimators.caption(shaped)
 
 
-@pytest.mark.parametrize("eps, start, ranks, d", [(0.01, 1040, 2, 50), (0.1, 170, 4, 50), (0.3, 60, 4, 10)])
+@pytest.mark.parametrize("eps, start, ranks, d", [(0.01, 1040, 2, 50), (0.1, 170, 4, 50), (0.3, 28, 4, 10)])
 def test_chernoff_bounds_how_often_the_printed_test_fails(eps, start, ranks, d):
     """Against 200,000 draws of the two laws; error level 1e-6 a case (Hoeffding). The bound is within a factor 30."""
     B, rng, runs = 1.5 * d, np.random.default_rng(3), 200_000
