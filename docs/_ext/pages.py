@@ -148,13 +148,9 @@ real-sim, mnist.scale; plain, .bz2 or .gz), separated as in PATH. A file's check
 OWN = """
 ## An experiment of your own
 
-It is a Python file with five functions and a constant. `samplingtheory experiment path/to/experiment.py --quick` runs it
-from any folder, with figures, page, `--resume` and `--backend` like the others; a dotted module name works as well. This
-one is `docs/templates/experiment.py`:
-
-```{literalinclude} templates/experiment.py
-:language: python
-```
+It is a Python file with a few functions: [a template that runs](adding.md#an-experiment). `samplingtheory experiment
+path/to/experiment.py --quick` runs it from any folder, with figures, page, `--resume` and `--backend` like the others; a
+dotted module name works as well.
 """
 
 

@@ -67,7 +67,7 @@ def test_the_template_runs_by_its_path(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "own_experiment.py").write_text((ROOT / "docs" / "templates" / "experiment.py").read_text())
     assert main(["experiment", "mine/own_experiment.py", "--quick", "--jobs", "1"]) == 0
-    assert "own_experiment: eps = 0.3: " in capsys.readouterr().out
+    assert "own_experiment: Median gap" in capsys.readouterr().out
     assert main(["experiment", "mine/own_experiment.py", "--quick", "--draw"]) == 0
 
 
