@@ -19,6 +19,7 @@ from samplingtheory import verify
 from samplingtheory.claims.base import Claim, Verdict
 from samplingtheory.claims.catalogue import catalogue
 from samplingtheory.experiment import modules
+from samplingtheory.problems.data import PAPER_SETS
 from samplingtheory.report import words
 from samplingtheory.report.page import render_claim
 
@@ -127,7 +128,8 @@ def experiments_page() -> str:
     for one in modules.found().values():
         command = f"python -m {one.module}" if one.missing else f"samplingtheory experiment {one.name[:3]}"
         rows.append(f"| `{one.name}` | {one.question} | `{command}` |")
-    return EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n" + OWN
+    return EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n" + SETS + "\n".join(
+        f"| `{name}` | {N} | {d} | {words} |" for name, (N, d, words) in PAPER_SETS.items()) + "\n" + OWN
 
 
 EXPERIMENTS = """# Experiments
@@ -140,9 +142,17 @@ Each task's result is a file of its own, written whole or not at all, with its p
 whatever kills the command costs the tasks in flight, and `--resume` goes on to the same bytes. `--draw` computes nothing.
 `--backend dask --scheduler tcp://host:8786` runs the tasks on a Dask cluster, with the same results.
 
-The environment variable `SAMPLINGTHEORY_DATA` names further data for e01 and e30: LIBSVM files, or folders that hold sets
-of the papers under their names there (mushrooms, covtype.libsvm.binary.scale, ijcnn1, gisette_scale, rcv1_train.binary,
-real-sim, mnist.scale; plain, .bz2 or .gz), separated as in PATH. A file's checksum is part of its tasks.
+"""
+
+SETS = """
+## Data of the papers
+
+The environment variable `SAMPLINGTHEORY_DATA` names further data for e01 and e30: files in LIBSVM format with two classes,
+or folders that hold sets of the papers under these names (plain, .bz2 or .gz), separated as in PATH. Columns are
+standardised; a file's checksum is part of its tasks.
+
+| file | N | d | expected |
+|---|---|---|---|
 """
 
 OWN = """
