@@ -193,7 +193,23 @@ def plain_docstrings(app: Any, what: str, name: str, obj: Any, options: Any, lin
         lines.append("")
 
 
+def linked(app: Any, name: str, source: list[str]) -> None:
+    """A claim's id in code style becomes a link to its page."""
+    if not name.startswith(("claims/", "notebooks/")):
+        known = {claim.id: page(claim) for claim in catalogue}
+        source[0] = re.sub(r"(?<!\[)`([\w-]+/[\w-]+)`", lambda m: f"[{m[0]}](/claims/{known[m[1]]}.md)" if m[1] in known else m[0],
+                           source[0])
+
+
+def machinery(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """What a user of a method does not call: its states, their fields, and checks of its numbers."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return True if field or name.endswith("State") or name in ("check_decay", "check_number") else None
+
+
 def setup(app: Any) -> dict[str, bool]:
+    app.connect("source-read", linked)
+    app.connect("autodoc-skip-member", machinery)
     app.connect("config-inited", generate)
     app.connect("autodoc-process-docstring", plain_docstrings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
