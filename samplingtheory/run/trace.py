@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ class Trace:
         """Column `name` as an array (K + 1, R) or (K, R); simulations only."""
         if self.edges:
             raise ValueError(f"column {name!r} is ragged under EVERY; use means({name!r})")
-        return np.array(self._rows(name))
+        return np.array(self._rows(name) or np.empty((0, len(self.weight[0]))))
 
     def _rows(self, name: str) -> list[Array]:
         if name not in self.points and name not in self.steps:
@@ -69,11 +71,19 @@ class Trace:
         return gather(parent, probability * row, len(self.weight[k]))
 
 
+def not_finite(values: Array) -> Array:
+    """Which entries are NaN, infinite or no numbers; exact on Fractions, however long."""
+    if values.dtype != object:
+        return ~np.isfinite(values)
+    good = [isinstance(v, Rational) or (isinstance(v, Real) and math.isfinite(v)) for v in values.ravel()]
+    return ~np.array(good, dtype=bool).reshape(values.shape)
+
+
 def _checked(name: str, k: int, row: Array) -> Array:
-    if row.dtype != object and not np.isfinite(row).all():
-        bad = int((~np.isfinite(row)).sum())
+    if (bad := not_finite(row)).any():
+        what = "NaN or infinite" if row.dtype != object else "NaN, infinite or no number"
         raise FloatingPointError(
-            f"step {k}: column {name!r} is NaN or infinite in {bad} of {row.size} replicates; "
+            f"step {k}: column {name!r} is {what} in {bad.sum()} of {row.size} replicates; "
             "the run diverged (step too long?) or the problem returned a bad value"
         )
     return row

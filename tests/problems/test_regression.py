@@ -560,3 +560,9 @@ def test_wrong_input_is_named():
         least(2000, 100).draw(np.zeros((101, 100)), np.full(101, 2.0), EVERY)
     with pytest.raises(ValueError, match="at most N = 6"):
         LeastSquares(A, np.ones(6)).draw(np.zeros((1, 2)), np.array([7.0]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("A, ridge", [([["a", "b"]], 0.0), ([[1, 2], [3]], 0.0), (np.ones((1, 2)), "a")])
+def test_data_that_are_no_numbers(A, ridge):
+    with pytest.raises(ValueError, match=r"(no array of numbers|ridge is a)"):
+        LeastSquares(A, [1.0], ridge=ridge)

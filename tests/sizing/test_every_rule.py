@@ -103,3 +103,31 @@ def test_one_more_is_what_it_says():
             return np.where(m.n < 6, np.inf, 1.0)
     st.run(streams()["oracle"], st.SGD(0.1), st.SameBatch(Watching(), grow=1), [0.7, 0.3], 1, replicates=3, rng=0)
     assert [set(n) for n in seen] == [{2}, {3}, {4}, {5}, {6}]
+
+
+RULES = (st.Ahead, st.Behind, st.SameBatch, st.Pilot)
+
+
+@pytest.mark.parametrize("make", [
+    *(lambda rule=rule: rule("norm") for rule in RULES), *(lambda rule=rule: rule(st.NormTest) for rule in RULES),
+    lambda: st.Debiased(0.5), lambda: st.KnownVariance(st.NormTest, 1.0),
+])
+def test_what_is_no_test_is_refused_where_it_is_given(make):
+    with pytest.raises(ValueError, match="need a test with its tolerance"):
+        make()
+
+
+TEST = st.NormTest(0.5)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: st.Fixed("3"), lambda: st.Ahead(TEST, least="a"), lambda: st.Ahead(TEST, cap=None),
+    lambda: st.Behind(TEST, grow="a"), lambda: st.Behind(TEST, start=None), lambda: st.Geometric(1, None),
+    lambda: st.Pilot(TEST, growth="2"), lambda: st.Behind(TEST, start="2", integer=False),
+    lambda: st.SameBatch(TEST, corrections="a"), lambda: st.SameBatch(TEST, corrections=math.nan),
+    lambda: st.SameBatch(TEST, corrections=-1), lambda: st.KnownVariance(TEST, 1, "a"), lambda: st.Repaired(TEST, "a"),
+    lambda: st.Ahead(TEST, least=5, integer=False),
+])
+def test_parameters_that_are_no_numbers_or_would_be_ignored(make):
+    with pytest.raises(ValueError, match=r"(size|grow|growth|start|corrections|along|c|least) (is|=) "):
+        make()
