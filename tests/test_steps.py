@@ -149,3 +149,12 @@ def test_surviving_error_vanishes_where_the_projection_absorbs_it():
     seen = view.seen(view.draw(np.full(3, 4.0)))
     assert (seen.surviving == 0).all() and (st.StepInnerProductTest(0.5, "mapping")(seen) == 0).all()
     assert (st.StepNormTest(0.5, "mapping")(seen) == 16).all()
+
+
+def test_practical_inner_product_test_by_its_formula():
+    """2 alpha C/n (1 - n/N) <= eta alpha^2 |mapping|^2, C of one sample: alpha is 0.4, not its own square."""
+    problem, method, eta = many_atoms(), st.SGD(0.4), 0.7
+    view = View(problem, method, method.init(np.full((5, 3), 0.3)), np.random.default_rng(3))
+    seen = view.seen(view.draw(np.full(5, 16.0)))
+    asked = 1 / (eta * 0.16 * seen.signal / seen.surviving + 1 / 40)
+    np.testing.assert_allclose(st.StepInnerProductTest(eta, "mapping")(seen), asked, rtol=1e-12)
