@@ -171,3 +171,11 @@ def test_a_column_of_objects_holds_numbers_only(value):
     else:
         with pytest.raises(FloatingPointError, match="'own' is NaN, infinite or no number"):
             st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 1, **how)
+
+
+def test_the_final_state_of_a_stopped_replicate_is_the_one_at_its_stop():
+    """Stopped at k = 0, 1, 2: the gap at the final point is the last one recorded."""
+    stop = lambda step: (step.k == np.arange(3))[-len(step.after.x):]  # noqa: E731
+    trace = st.run(five(), st.AdamW(0.1), st.Fixed(2), [3.0], 9, replicates=3, rng=0, stop=stop)
+    assert len(trace["gap"]) == 4 and trace.final.k.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(five().gap(trace.final.x), trace["gap"][-1])

@@ -158,3 +158,12 @@ def test_practical_inner_product_test_by_its_formula():
     seen = view.seen(view.draw(np.full(5, 16.0)))
     asked = 1 / (eta * 0.16 * seen.signal / seen.surviving + 1 / 40)
     np.testing.assert_allclose(st.StepInnerProductTest(eta, "mapping")(seen), asked, rtol=1e-12)
+
+
+@given(tables(most=5), tolerances)
+def test_the_expected_step_asks_for_more_than_the_realised_one(table, eta):
+    """2 alpha C/n <= eta |E d|^2 with h = 0: twice the norm test's inequality at eps^2 = eta/2."""
+    law = at(table_problem(table), st.SGD(0.5), np.zeros(table.shape[1])).law
+    size = st.NormTest(np.sqrt(eta / 2))(law)
+    assume(abs(size - np.round(size)).max() > 1e-6)
+    assert st.StepInnerProductTest(eta, "expected")(law) == st.whole(size, 1, len(table))

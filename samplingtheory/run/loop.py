@@ -46,7 +46,7 @@ def run(
     points, of_steps = columns(record)
     state, chosen, alive = method.init(x), sizing.init(len(x)), np.arange(len(x))
     _check_regulariser(problem, method)
-    trace = empty_trace(points, of_steps, x, origin)
+    trace = empty_trace(points, of_steps, x, origin, state)
     trace.add({}, {name: np.asarray(point(problem, state)) for name, point in points.items()})
     for k in range(steps):
         with np.errstate(over="ignore", invalid="ignore"):  # `Trace.add` reports divergence, once and by name
@@ -63,11 +63,12 @@ def run(
             fresh = {n: _spread_out(row, alive, len(x), 0.0) for n, row in fresh.items()}
             rows = {n: _spread_out(row, alive, len(x), trace.points[n][-1]) for n, row in rows.items()}
             keep = ~_stopped(stop(step), len(alive))
+            trace.final = trace.final if keep.all() else _put_back(trace.final, state, alive)
             alive, state, chosen = alive[keep], take(state, keep), take(chosen, keep)
         trace.add(fresh, rows)
         if not len(alive):
             break
-    trace.final = state
+    trace.final = state if stop is None else _put_back(trace.final, state, alive)
     return trace
 
 
@@ -133,6 +134,18 @@ def _stopped(answer: Any, R: int) -> Array:
     if out.shape not in ((), (R,)):
         raise ValueError(f"stop= returned shape {out.shape} for {R} replicates; return one Boolean a replicate: ({R},)")
     return np.broadcast_to(out, (R,))
+
+
+def _put_back(states: Any, state: Any, alive: Array) -> Any:
+    """The states of all replicates, of which those of `alive` are now `state`."""
+    def put(whole: Any, part: Any) -> Any:
+        if not isinstance(part, np.ndarray) or part.ndim == 0:
+            return part
+        whole = np.array(whole)
+        whole[alive] = part
+        return whole
+
+    return type(state)(*map(put, states, state))
 
 
 def _spread_out(row: Array, alive: Array, R: int, rest: Any) -> Array:

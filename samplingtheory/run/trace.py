@@ -18,7 +18,8 @@ class Trace:
     """Recorded columns: rows 0..K of point columns (gap, ...), rows 0..K-1 of step columns (n, ...).
 
     Rectangular (K, R) in simulation; under EVERY row k has one entry a node, with probability
-    `weight[k]`, start `origin[k]`, and edges (parent, probability, child) to row k + 1.
+    `weight[k]`, start `origin[k]`, and edges (parent, probability, child) to row k + 1. `final` is the method's state at
+    the end, of a stopped replicate at its stop.
     """
 
     points: dict[str, list[Array]]
@@ -89,10 +90,10 @@ def _checked(name: str, k: int, row: Array) -> Array:
     return row
 
 
-def empty_trace(points: Iterable[str], steps: Iterable[str], x: Array, origin: Array) -> Trace:
+def empty_trace(points: Iterable[str], steps: Iterable[str], x: Array, origin: Array, state: Any) -> Trace:
     """The trace of a run from the points x (R, d), each with probability (or weight) 1."""
     weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
-    return Trace({name: [] for name in points}, {name: [] for name in steps}, [weight], [origin])
+    return Trace({name: [] for name in points}, {name: [] for name in steps}, [weight], [origin], final=state)
 
 
 def gather(index: Array, values: Array, size: int) -> Array:

@@ -110,3 +110,18 @@ def test_the_error_of_a_ratio_counts_the_minimiser():
     case = SimpleNamespace(problem=SimpleNamespace(gap_error=1e-8))
     assert rounding(case, np.array([0.0, 1e-2, 1.0])) == pytest.approx(ROUNDING + 2e-3)
     assert rounding(case, np.zeros(3)) == ROUNDING
+
+
+def test_suprema_over_starts_are_reached_on_an_axis():
+    """Noise along the gradient keeps a diagonal quadratic's axes apart: the largest growth is that of one of them."""
+    h = np.array([1.0, 0.2])
+    symbols = SimpleNamespace()
+    case = lambda x0: SimpleNamespace(problem=Oracle(Quadratic(h), TwoPoint(0.9)), method=st.SGD(0.4),  # noqa: E731
+                                      sizing=st.Fixed(1), x0=x0, symbols=symbols)
+    columns = []
+    for x0 in np.eye(2):
+        path = Recursion(6)._means(case(x0), Quadratic(h))
+        columns.append({n: path[n] / path[n][0] for n in ("gap", "dist2")})
+    found = Recursion(6, everywhere=True)._suprema(case(None), Quadratic(h))
+    for name in ("gap", "dist2"):
+        np.testing.assert_allclose(found[name], np.maximum(*(c[name] for c in columns)), rtol=1e-12)

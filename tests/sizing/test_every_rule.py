@@ -7,6 +7,7 @@ import pytest
 
 import samplingtheory as st
 from samplingtheory.problems.quadratic import GaussianQuadratic, QuadraticSum
+from samplingtheory.sizing.base import larger
 
 
 def test_sizes_stop_at_the_population():
@@ -131,3 +132,11 @@ TEST = st.NormTest(0.5)
 def test_parameters_that_are_no_numbers_or_would_be_ignored(make):
     with pytest.raises(ValueError, match=r"(size|grow|growth|start|corrections|along|c|least) (is|=) "):
         make()
+
+
+def test_a_failed_test_always_leads_to_a_larger_batch():
+    """Also where it asks for no more than it has, or the factor is 1; never above the cap."""
+    n, asked = np.array([4.0, 4.0, 9.0, 10.0]), np.array([3.0, 7.0, 50.0, 50.0])
+    assert larger(n, asked, None, 10.0).tolist() == [5, 7, 10, 10]
+    assert larger(n, asked, 1, 10.0).tolist() == [5, 5, 10, 10]
+    assert larger(n, asked, 1.3, 20.0).tolist() == [6, 6, 12, 13]
