@@ -1,6 +1,7 @@
 """Sphinx configuration: python -m sphinx -W docs docs/_build/html (needs the extra `docs`; no network)."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = [name for name in ("torch", "hypothesis") if find_spec(name) is None]  # other extras
 autodoc_typehints = "signature"
 html_theme = "alabaster"
 html_static_path = ["_static"]

@@ -87,9 +87,9 @@ def _steps(task: dict[str, Any]) -> dict[str, Any]:
 
     q, M = task["q"], task["M"]
 
-    def value(*a: float) -> float:
+    def value(*a: float, S: int = 2) -> float:
         try:
-            return solve(tree(q, M, a)).dual
+            return solve(tree(q, M, a, S)).dual
         except ArithmeticError:  # no answer from the solver: the search goes round the point
             return float("inf")
 
@@ -101,9 +101,10 @@ def _steps(task: dict[str, Any]) -> dict[str, Any]:
                          options={"xatol": 1e-6, "fatol": 1e-10})
                 for begin in ((single.x, single.x), (1.2 * single.x, 0.8 * single.x), (0.8 * single.x, 1.2 * single.x))),
                key=lambda r: float(r.fun))
+    three = value(*pair.x, S=3)
     return {"one": one, "square": one_step_rate(q, M, one) ** 2, "twice": value(one, one), "constant": float(single.x),
             "best": float(single.fun), "pair": pair.x.tolist(), "paired": float(pair.fun),
-            "with three": solve(tree(q, M, pair.x, 3)).primal}
+            "with three": three if np.isfinite(three) else None}
 
 
 def _certificate(task: dict[str, Any]) -> dict[str, Any]:

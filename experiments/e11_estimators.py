@@ -86,12 +86,13 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
     place = np.arange(len(rows))[::-1]
     for (J, b), colour, marker in zip(SETTINGS, ("#0072B2", "#D55E00"), "os", strict=True):
         mine = [i for i, r in enumerate(rows) if r[0] == f"J = {J}, b = {b}"]
-        ax.plot([rows[i][5] for i in mine], place[mine], marker, color=colour, label=f"J = {J}, b = {b}")
+        ax.errorbar([rows[i][5] for i in mine], place[mine], xerr=2, fmt=marker, color=colour, markersize=5, elinewidth=0.8,
+                    label=f"J = {J}, b = {b}")
     ax.axvspan(-3, 3, color="0.92")
     ax.axvline(0, color="black", linestyle="--", linewidth=1)
     ax.set_yticks(place, [r[1] for r in rows], fontsize=8)
-    ax.set_xlabel("(mean - formula) / standard error")
-    ax.legend(frameon=False)
+    ax.set_xlabel("(mean - formula) / standard error, bars of two")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return {"estimators": figure}
 
 

@@ -22,11 +22,16 @@ from typing import Any
 
 import numpy as np
 
+from samplingtheory.experiment import bands
+
+from .paths import mean_band
+
 THETA2 = 0.81
 ALPHA = 1 / (1 + THETA2)
 RULES = ("may shrink", "never shrinks", "theta'")
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7")  # Okabe and Ito
 MOST = 1e300  # samples a batch, as a double
+FLOOR = 1e-20  # of the figure
 PAPER = ""
 
 
@@ -45,22 +50,24 @@ def step(x2: Any, n: Any, d: int, rng: np.random.Generator) -> tuple[Any, Any]:
 
 
 def compute(task: dict[str, Any]) -> dict[str, Any]:
-    """E gap and median n at about 60 steps, geometrically spaced."""
+    """Mean gap with its band, median n and median samples so far at about 60 steps, geometrically spaced."""
     d, rng = task["d"], np.random.default_rng(task["seed"])
     theta2 = THETA2 / (1 + THETA2) if task["rule"] == "theta'" else THETA2
-    x2, n = np.full(task["runs"], 100.0), np.ones(task["runs"])
+    x2, n, drawn = np.full(task["runs"], 100.0), np.ones(task["runs"]), np.zeros(task["runs"])
     kept = set(np.unique(np.geomspace(1, task["steps"], 60).astype(int)).tolist())
     rows = []
     for k in range(1, task["steps"] + 1):
-        used = n
+        used, drawn = n, drawn + n
         x2, g2 = step(x2, n, d, rng)
         with np.errstate(divide="ignore", over="ignore"):
             asked = np.clip(np.ceil(1 / (theta2 * g2)), 1, MOST)
         n = np.maximum(n, asked) if task["rule"] == "never shrinks" else asked
         if k in kept:
-            rows.append((k, float(x2.mean() / 2), float(np.median(used))))
-    k, gap, size = map(list, zip(*rows, strict=True))
-    return {"k": k, "gap": gap, "n": size}
+            rows.append((k, x2 / 2, float(np.median(used)), float(np.median(drawn))))
+    k, gaps, size, samples = map(list, zip(*rows, strict=True))
+    low, high = mean_band(np.array(gaps), task["seed"], 500)
+    return {"k": k, "gap": np.mean(gaps, axis=1).tolist(), "low": low.tolist(), "high": high.tolist(), "n": size,
+            "samples": samples}
 
 
 def shape(results: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
@@ -74,17 +81,21 @@ def rungs() -> list[int]:
 
 
 def draw(shaped: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    for axes, rule in zip(figure.subplots(1, 3, sharey=True), RULES, strict=True):
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6.4), sharey=True)
+    for column, rule in zip(axes.T, RULES, strict=True):
         for colour, row in zip(COLOURS, shaped[rule], strict=False):
-            axes.loglog(row["k"], np.maximum(row["gap"], 1e-30), color=colour, label=f"d = {row['d']}")
-        axes.set(title=f"n {rule}" if rule != RULES[2] else "theta', n may shrink", xlabel="iteration k")
-        axes.set_ylim(1e-30, 100)
-        axes.grid(alpha=0.3)
-    figure.axes[0].set_ylabel("mean gap")
-    figure.axes[0].legend(fontsize=8)
+            low, mid, high = (np.maximum(row[name], FLOOR) for name in ("low", "gap", "high"))
+            bands(column[0], row["k"], low, mid, high, colour, f"d = {row['d']}")
+            bands(column[1], row["samples"], low, mid, high, colour)
+        column[0].set(title=f"n {rule}" if rule != RULES[2] else "theta', n may shrink", xlabel="iteration k")
+        column[1].set(xlabel="sampled gradients so far (median)", xlim=(0.8, 1e20))
+        for ax in column:
+            ax.set(xscale="log", yscale="log", ylim=(FLOOR, 100))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("mean gap, 95 % band")
+    axes[0, 0].legend(loc="lower left")
     return {"gap": figure}
 
 

@@ -25,6 +25,10 @@ from typing import Any
 
 import numpy as np
 
+from samplingtheory.experiment import bands
+
+from .paths import mean_band
+
 THETAS = (0.1, 0.5, 0.7, 0.9, 3.0)
 CONDITIONS = (1, 10, 100)
 RULES = ("exact test", "lagged, theta'", "lagged, theta")
@@ -133,7 +137,7 @@ def practical(rule: str, theta: float) -> Any:
 
 
 def on_data(task: dict[str, Any]) -> dict[str, Any]:
-    """Median gap and passes after each step of a practical rule with step 1/(L (1 + theta^2))."""
+    """Mean gap with its band and mean passes after each step of a practical rule with step 1/(L (1 + theta^2))."""
     import samplingtheory as st
     from samplingtheory.claims.common import bundled
     from samplingtheory.problems.regression import LogisticRegression
@@ -144,7 +148,9 @@ def on_data(task: dict[str, Any]) -> dict[str, Any]:
     trace = st.run(problem, st.SGD(alpha), practical(task["rule"], task["theta"]), np.zeros(problem.dim), task["steps"],
                    replicates=task["runs"], rng=1, record=("gap", "drawn"))
     passes = np.cumsum(trace["drawn"], axis=0).mean(1) / problem.size
-    return {"gap": trace["gap"][1:].mean(1).tolist(), "passes": passes.tolist()}
+    low, high = mean_band(trace["gap"][1:], 1, 500)
+    return {"gap": trace["gap"][1:].mean(1).tolist(), "low": low.tolist(), "high": high.tolist(),
+            "passes": passes.tolist()}
 
 
 def compute(task: dict[str, Any]) -> dict[str, Any]:
@@ -182,23 +188,27 @@ def cost_of(shaped: dict[str, Any], rule: str, condition: int, theta: float | No
 
 
 def draw(shaped: dict[str, Any]) -> dict[str, Any]:
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    left, *right = figure.subplots(1, 3)
+    figure, (left, *right) = plt.subplots(1, 3, figsize=(11, 4.4))
     thetas = sorted({row["theta"] for row in shaped["table"] if row["theta"]})
     for i, rule in enumerate(RULES):
         costs = [cost_of(shaped, rule, 100, t) for t in thetas]
-        left.loglog(thetas, [np.nan if c is None else c for c in costs], "o-", color=COLOURS[i], label=rule)
+        left.plot(thetas, [np.nan if c is None else c for c in costs], "osD"[i] + "-", color=COLOURS[i], label=rule,
+                  markersize=7 - i)
     for i, (rule, style) in enumerate((("fixed", "--"), ("geometric", ":"))):
         left.axhline(cost_of(shaped, rule, 100), linestyle=style, color=COLOURS[3 + i], label=f"{rule}, tuned")
-    left.set(title="L/mu = 100, gap to 1e-6", xlabel="theta", ylabel="samples over those of the sample mean")
+    left.set(xscale="log", yscale="log", xticks=thetas, xticklabels=[f"{t:g}" for t in thetas], xlabel="theta",
+             title="L/mu = 100, gap to 1e-6", ylabel="samples / those of the sample mean")
+    left.tick_params(which="minor", labelbottom=False)
     left.legend(fontsize=7)
     for axes, name in zip(right, DATA, strict=True):
         for colour, (rule, curve) in zip(COLOURS, shaped["curves"][name].items(), strict=True):
-            axes.loglog(curve["passes"], curve["gap"], color=colour, label=rule)
-        axes.set(title=f"{name}, logistic", xlabel="passes over the data", ylabel="mean gap")
-    right[0].legend(fontsize=6)
+            bands(axes, curve["passes"], curve["low"], curve["gap"], curve["high"], colour,
+                  rule if name == DATA[0] else "")
+        axes.set(xscale="log", yscale="log", title=f"{name.replace('_', ' ')}, logistic",
+                 xlabel="sampled gradients / N", ylabel="mean gap, 95 % band")
+    figure.legend(*right[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=7)
     return {"samples": figure}
 
 

@@ -7,8 +7,10 @@ Prediction. At equal samples the training loss is ordered by the number of steps
 small and the large constant batch. Against the matched constant batch the difference is small beside the differences
 between schedules.
 
-Found. The first part holds. The second does not: in all ten settings the matched constant batch is better at 95 %, in
-training and held-out loss (by 0.015 to 0.105); why was not tested.
+Found (12 seeds). Eight of ten settings lie between constant 16 and constant 1024; eps = 0.3 does not, it ends above 1024 in
+both models (training loss 0.699 against 0.632, 0.253 against 0.245) with average batches of 925 and 841. The second part
+does not hold: in all ten settings the matched constant batch is better at 95 %, in training and held-out loss (by 0.016 to
+0.096); why was not tested.
 
 Softmax regression and a tanh network 64-32-10 on scikit-learn's digits, 40,000 samples drawn with replacement, AdaGrad
 with step 0.05, practical tests: this batch sizes the next one, sizes never shrink, at most 1024, start 16. Each
@@ -149,7 +151,7 @@ def draw(shaped: dict[str, Any]) -> dict[str, Any]:
                 line[2].plot(mid, y + shift, marker, color=PALETTE[y], markersize=4)
         line[2].axvline(0, color="#555", linestyle=(0, (6, 3)))
         line[2].set(yticks=range(len(rows)), yticklabels=[r["rule"] for r in rows],
-                    xlabel="loss less that of the matched constant batch\n(circle: training, square: held out)")
+                    xlabel="loss less that of the matched\nconstant batch (square: held out)")
     axes[0, 0].legend(fontsize=7)
     return {"digits": figure}
 
@@ -165,15 +167,15 @@ def caption(shaped: dict[str, Any]) -> str:
 
 
 def compare(shaped: dict[str, Any]) -> str:
-    by = {(r["model"], r["rule"]): r for r in shaped["table"]}
-    parts = []
+    by, parts = {(r["model"], r["rule"]): r for r in shaped["table"]}, []
+    adaptive = [r for r in shaped["table"] if not r["rule"].startswith("constant")]
+    counts = [sum(r["held"] < by[r["model"], f"constant {size}"]["held"] for r in adaptive) for size in (1024, 16)]
     for model in MODELS:
-        adaptive, large, small = (by[model, r] for r in ("norm, eps = 0.8", "constant 1024", "constant 16"))
-        parts.append(f"{model}: held-out loss {adaptive['held']:.3f} with eps = 0.8 (average batch "
-                     f"{adaptive['size']:.0f}), "
-                     f"{large['held']:.3f} with 1024, {small['held']:.3f} with 16")
-    return ("Supported: adaptive batches are better than a constant large one at equal samples. Not supported: better "
-            "than a small constant batch. " + "; ".join(parts) + ".")
+        rows = [by[model, rule] for rule in ("norm, eps = 0.8", "constant 1024", "constant 16")]
+        parts.append(f"{model}: held-out loss {rows[0]['held']:.3f} with eps = 0.8 (average batch {rows[0]['size']:.0f}), "
+                     f"{rows[1]['held']:.3f} with 1024, {rows[2]['held']:.3f} with 16")
+    return (f"Better than the large constant batch at equal samples, as reported: {counts[0]} of {len(adaptive)} adaptive "
+            f"settings. Better than the small one: {counts[1]}. " + "; ".join(parts) + ".")
 
 
 if __name__ == "__main__":

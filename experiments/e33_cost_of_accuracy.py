@@ -9,10 +9,11 @@ proportion to 1/gap: exact and practical norm test, augmented test, geometric si
 rate. A fixed batch with a constant step stalls at its noise floor and has no exponent. The constant differs between the
 rules by less than 10 on the well-conditioned problem, and geometric sizes, tuned, win on the ill-conditioned one.
 
-Found (quick run). Every adaptive rule has exponent -1 within 0.2, with one exception: the practical norm test with eps
-= 0.9 on the well-conditioned quadratic, whose mean gap falls far more slowly. There eps^4 > 1/2, the range in which the
-test that looks at its own batch does not contract in the mean at this step; eps^2/(1 + eps^2) in its place restores -1.
-Norm tests pay one to two orders of magnitude against geometric sizes whose factor was set from the known rate.
+Found. Every adaptive rule has exponent -1 within 0.1, with one exception: the practical norm test with eps = 0.9 on the
+well-conditioned quadratic, whose mean gap falls from 1e-2 to 2e-6 only while the samples go from 1e4 to 1e12 (quick run:
+exponent -2). There eps^4 > 1/2, the range in which the lagged test does not contract in the mean at this step;
+eps^2/(1 + eps^2) in its place restores -1. Exact norm tests pay a factor 10, 170 and 78 (condition 4, 100, breast cancer)
+against geometric sizes whose factor was set from the known rate.
 
 Problems: quadratics with Gaussian noise, d = 20, condition number 4 and 100, and ridge-logistic regression (ridge 0.05)
 on scikit-learn's breast cancer data, drawn with replacement. Step 1/(L (1 + eps^2)), eps = 0.9, in every run.
@@ -127,7 +128,7 @@ def caption(shaped: dict[str, Any]) -> str:
                  if c["problem"] == name and c["exponent"] is not None]
         parts.append(f"{name}: {', '.join(known)}")
     return ("Exponent of the sampled gradients in the accuracy (theory: -1); mean gap with 95 % bootstrap bands. "
-            + "; ".join(parts) + ". Rules without an exponent stall.")
+            + "; ".join(parts) + ". Rules without an exponent fell by less than 40 % over the last factor four of samples.")
 
 
 def compare(shaped: dict[str, Any]) -> str:
@@ -136,7 +137,11 @@ def compare(shaped: dict[str, Any]) -> str:
         by = {c["rule"]: c["constant"] for c in shaped["curves"] if c["problem"] == name}
         costs.append(f"{name}: exact norm test {by['exact norm test'] / by['geometric sizes']:.2g} times the samples "
                      "x gap of geometric sizes")
-    return "Agrees with O(1/delta). " + "; ".join(costs) + "."
+    known = [c for c in shaped["curves"] if c["exponent"] is not None]
+    near = [c for c in known if abs(c["exponent"] + 1) <= 0.2]
+    far = [f"{c['rule']}, {c['problem']} ({c['exponent']:.2f})" for c in known if c not in near]
+    return (f"O(1/delta), exponent -1 within 0.2: {len(near)} of {len(known)} curves that do not stall"
+            + (f", not {'; '.join(far)}" if far else "") + ". " + "; ".join(costs) + ".")
 
 
 if __name__ == "__main__":

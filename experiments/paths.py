@@ -17,7 +17,7 @@ def against_samples(problem: Any, method: Any, sizing: Any, x0: Any, *, budget: 
 
     A run stops when it has spent the budget, or after `most` steps. Row j of a column is its value after the last
     step that ends within spending j (step functions: nothing is interpolated); NaN once a run has ended before.
-    Also `steps` (R,) and `spent` (R,), and each column by iteration as a median: `by_step`.
+    Also `steps` (R,) and the spendings: `spent`.
     """
     spent = np.zeros(replicates)
     alive = np.arange(replicates)
@@ -39,8 +39,6 @@ def against_samples(problem: Any, method: Any, sizing: Any, x0: Any, *, budget: 
     for name, rows in columns.items():
         after = rows[1:] if len(rows) == len(total) + 1 else rows
         out["at"][name] = [_read(after[:, r], total[:, r], trace["drawn"][:, r] > 0, grid) for r in range(replicates)]
-    took = trace["drawn"] > 0
-    out["by_step"] = {name: _medians(rows, took) for name, rows in columns.items()}
     return out
 
 
@@ -49,14 +47,6 @@ def _read(values: Any, total: Any, took: Any, grid: Any) -> list[float | None]:
     place = np.searchsorted(total, grid, side="right") - 1
     return [float(values[i]) if i >= 0 and g <= total[-1] * (1 + 1e-12) else None
             for i, g in zip(place, grid, strict=True)]
-
-
-def _medians(rows: Any, took: Any, most: int = 150) -> dict[str, list[float]]:
-    """Median over the runs that still step, at up to `most` iterations, while half of them do."""
-    rows = rows[: len(took)]
-    last = int((took.sum(1) >= max(1, took.shape[1] / 2)).sum())
-    ks = np.unique(np.geomspace(1, max(last, 1), most).astype(int)) - 1
-    return {"k": [int(k) for k in ks], "value": [float(np.median(rows[k][took[k]])) for k in ks]}
 
 
 def quantiles(rows: Sequence[Sequence[float | None]], levels: Sequence[float] = (0.1, 0.5, 0.9)) -> list[list[Any]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from numbers import Real
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -45,6 +46,11 @@ class Moments(Protocol):
     def population(self) -> float: ...
     @property
     def dof(self) -> Array: ...
+
+
+def is_number(value: Any) -> bool:
+    """Whether value is one real number, of Python or NumPy (NaN and inf are)."""
+    return isinstance(value, Real)
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -101,6 +107,19 @@ class Record:
     variances: Array
 
 
+def _floats(name: str, values: Any) -> Any:
+    """A NumPy array of floats, or None; Fractions become floats here (`Weighted` keeps them)."""
+    if values is None and name != "gradients":
+        return None
+    try:
+        if np.iscomplexobj(values):
+            raise TypeError
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} are no rectangular array of real numbers; give gradients (B, d) or (R, B, d), one row "
+                         "a sample") from None
+
+
 def moments(
     units: Array,
     counts: Array | None = None,
@@ -117,9 +136,8 @@ def moments(
     `allsum` adds over ranks and is the whole difference between one process and many.
     """
     if not hasattr(units, "new_zeros"):
-        units = np.asarray(units)
-        units = units if units.dtype == object else units.astype(float)
-        counts, direction = (v if v is None else np.asarray(v, dtype=float) for v in (counts, direction))
+        units, counts, direction = (_floats(*v) for v in (("gradients", units), ("counts", counts),
+                                                          ("direction", direction)))
     xp = np if not hasattr(units, "new_zeros") else __import__("torch")
     if units.ndim < 2 or 0 in units.shape:
         raise ValueError(f"gradients have shape {tuple(units.shape)}; give (B, d) or (R, B, d), one row a sample")

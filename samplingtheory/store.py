@@ -77,6 +77,8 @@ def settled(verdict: Verdict) -> Verdict:
 
 def open_output(folder: str | Path, inside: str = "cache") -> Path:
     """The output folder and one inside it, made if need be and known to take files. UserError: it does not."""
+    if not isinstance(folder, (str, os.PathLike)):
+        raise UserError(f"the output folder is {folder!r}; give a path")
     folder = Path(folder)
     try:
         (folder / inside).mkdir(parents=True, exist_ok=True)

@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from .criteria import NormTest, smallest
-from .moments import Array, divide, exact
+from .moments import Array, divide, exact, is_number
 
 MODES = ("paper", "scaled", "unbiased", "lagged")
 WEIGHTINGS = ("equal", "samples")
@@ -90,6 +91,10 @@ class UnitStatistics:
         return size * (1 + exact(eps, np.asarray(self.signal)) ** 2) if mode == "lagged" else size
 
 
+def _whole(count: Any) -> bool:
+    return is_number(count) and 0 < count < math.inf and count == int(count)
+
+
 def unit_statistics(squares: Array, signal: Array, counts: Array, weighting: str = "equal",
                     scope: str = "ranks") -> UnitStatistics:
     """Statistics from |g_j|^2 (..., J), |gbar|^2 (...) and sizes c_j (J,), whole and positive.
@@ -99,8 +104,10 @@ def unit_statistics(squares: Array, signal: Array, counts: Array, weighting: str
     if weighting not in WEIGHTINGS:
         raise ValueError(f"weighting is {weighting!r}; need one of {', '.join(map(repr, WEIGHTINGS))}")
     squares, sizes = np.asarray(squares), np.asarray(counts)
-    if sizes.ndim != 1 or len(sizes) != squares.shape[-1] or not (sizes > 0).all():
-        raise ValueError(f"counts are {counts}; need {squares.shape[-1]} positive sizes, one a unit")
+    if squares.ndim == 0 or np.shape(signal) not in ((), squares.shape[:-1]):
+        raise ValueError(f"squares have shape {squares.shape} and signal {np.shape(signal)}; need (..., J) and (...)")
+    if sizes.shape != squares.shape[-1:] or not all(_whole(c) for c in sizes):
+        raise ValueError(f"counts are {counts}; need {squares.shape[-1]} positive sizes, whole, one a unit")
     fractions = squares.dtype == object
     c = np.array([Fraction(int(v)) for v in sizes], dtype=object) if fractions else sizes.astype(float)
     w = c / c.sum() if weighting == "samples" else c / c / len(c)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 
 from . import seeds, store, workers
@@ -77,8 +78,8 @@ def check_options(level: str, jobs: int) -> None:
     """UserError unless the level is known and there is at least one process."""
     if level not in EFFORT:
         raise UserError(f"level is {level!r}; use {' or '.join(map(repr, EFFORT))}")
-    if jobs < 1:
-        raise UserError(f"jobs is {jobs}; give the number of processes, at least 1")
+    if not (isinstance(jobs, Integral) and jobs >= 1):
+        raise UserError(f"jobs is {jobs!r}; give the number of processes, at least 1")
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:
@@ -103,7 +104,10 @@ def select(claims: Chosen = None) -> list[Claim]:
     if claims is None:
         return list(table.values())
     chosen: dict[str, Claim] = {}
-    for item in [claims] if isinstance(claims, (str, Claim)) else claims:
+    items = list(claims) if isinstance(claims, Iterable) and not isinstance(claims, str) else [claims]
+    for item in items:
+        if not isinstance(item, (str, Claim)):
+            raise UserError(f"a claim is {item!r}; give ids, patterns such as 'espath2021/*', or Claims")
         for claim in [item] if isinstance(item, Claim) else _matching(item, table):
             if chosen.setdefault(claim.id, claim) is not claim:
                 raise UserError(f"two claims have the id {claim.id}; verdicts go by id: rename one")

@@ -155,3 +155,14 @@ def test_torch_tensors_pass():
     a, b = sth.moments(table), sth.moments(torch.from_numpy(table))
     assert float(b.total) == pytest.approx(float(a.total), rel=1e-12)
     assert float(b.along) == pytest.approx(float(a.along), rel=1e-12)
+
+
+@pytest.mark.parametrize("gradients", [[[1, 2], [3]], [["a", "b"]], np.ones((2, 2)) * 1j])
+def test_what_is_no_table_of_real_numbers_is_refused(gradients):
+    with pytest.raises(ValueError, match="no rectangular array of real numbers"):
+        sth.moments(gradients)
+
+
+def test_a_table_of_fractions_becomes_floats():
+    table = np.array([[Fraction(1), Fraction(2)], [Fraction(3), Fraction(5)]], dtype=object)
+    assert sth.moments(table).total == 6.5

@@ -139,3 +139,43 @@ def test_unknown_column_is_named():
     trace = st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 1, rng=0)
     with pytest.raises(KeyError, match="recorded: gap, n"):
         trace["dist2"]
+
+
+def test_no_steps_leave_an_empty_column_for_each_replicate():
+    trace = st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 0, replicates=3)
+    assert trace["n"].shape == (0, 3) and trace["gap"].shape == (1, 3)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"steps": math.inf}, "steps is inf; give a whole number"), ({"x0": "abc"}, "x0 is 'abc'; give an array"),
+    ({"x0": [[1, 2], [3]]}, "give an array of numbers"), ({"x0": np.array([None], dtype=object)}, "x0 holds NaN"),
+    ({"record": None}, "record= is None; give names"), ({"record": 5}, "record= is 5"),
+    ({"record": ["lipschitz"]}, "kept by Backtracking"), ({"stop": 5}, "stop= is 5; give a function"),
+    ({"problem": None}, "problem is None, which has no `dim`"),
+    ({"problem": QuadraticSum}, "problem is the class QuadraticSum; give an instance"),
+    ({"method": st.SGD}, "method is the class SGD; give an instance"),
+    ({"method": st.NormTest(1)}, "which has no `step`"), ({"sizing": st.NormTest(1)}, "which has no `batch`"),
+])
+def test_each_wrong_argument_gets_one_line(change, words):
+    arguments = {"problem": five(), "method": st.SGD(0.1), "sizing": st.Fixed(2), "x0": [3.0], "steps": 1} | change
+    with pytest.raises(ValueError, match=words):
+        st.run(**arguments)
+
+
+@pytest.mark.parametrize("value", [None, "a", math.nan, Fraction(1, 3)])
+def test_a_column_of_objects_holds_numbers_only(value):
+    column = lambda step: np.array([value], dtype=object)  # noqa: E731
+    how = {"record": {"own": column}, "rng": 0}
+    if isinstance(value, Fraction):
+        assert st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 1, **how)["own"][0, 0] == value
+    else:
+        with pytest.raises(FloatingPointError, match="'own' is NaN, infinite or no number"):
+            st.run(five(), st.SGD(0.1), st.Fixed(2), [3.0], 1, **how)
+
+
+def test_the_final_state_of_a_stopped_replicate_is_the_one_at_its_stop():
+    """Stopped at k = 0, 1, 2: the gap at the final point is the last one recorded."""
+    stop = lambda step: (step.k == np.arange(3))[-len(step.after.x):]  # noqa: E731
+    trace = st.run(five(), st.AdamW(0.1), st.Fixed(2), [3.0], 9, replicates=3, rng=0, stop=stop)
+    assert len(trace["gap"]) == 4 and trace.final.k.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(five().gap(trace.final.x), trace["gap"][-1])

@@ -149,3 +149,21 @@ def test_surviving_error_vanishes_where_the_projection_absorbs_it():
     seen = view.seen(view.draw(np.full(3, 4.0)))
     assert (seen.surviving == 0).all() and (st.StepInnerProductTest(0.5, "mapping")(seen) == 0).all()
     assert (st.StepNormTest(0.5, "mapping")(seen) == 16).all()
+
+
+def test_practical_inner_product_test_by_its_formula():
+    """2 alpha C/n (1 - n/N) <= eta alpha^2 |mapping|^2, C of one sample: alpha is 0.4, not its own square."""
+    problem, method, eta = many_atoms(), st.SGD(0.4), 0.7
+    view = View(problem, method, method.init(np.full((5, 3), 0.3)), np.random.default_rng(3))
+    seen = view.seen(view.draw(np.full(5, 16.0)))
+    asked = 1 / (eta * 0.16 * seen.signal / seen.surviving + 1 / 40)
+    np.testing.assert_allclose(st.StepInnerProductTest(eta, "mapping")(seen), asked, rtol=1e-12)
+
+
+@given(tables(most=5), tolerances)
+def test_the_expected_step_asks_for_more_than_the_realised_one(table, eta):
+    """2 alpha C/n <= eta |E d|^2 with h = 0: twice the norm test's inequality at eps^2 = eta/2."""
+    law = at(table_problem(table), st.SGD(0.5), np.zeros(table.shape[1])).law
+    size = st.NormTest(np.sqrt(eta / 2))(law)
+    assume(abs(size - np.round(size)).max() > 1e-6)
+    assert st.StepInnerProductTest(eta, "expected")(law) == st.whole(size, 1, len(table))

@@ -105,3 +105,12 @@ def test_arrays_of_replicates_are_rows():
 def test_bad_input_gets_one_line(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("squares, signal, counts, words", [
+    ([1.0, 2.0], 0.5, [2.5, 2], "positive sizes, whole"), ([1.0, 2.0], 0.5, [math.inf, 2], "positive sizes, whole"),
+    ([1.0, 2.0], 0.5, ["a", 2], "positive sizes, whole"), (1.0, 0.5, [2], "squares have shape"),
+    (np.ones((3, 2)), np.ones(2), [2, 2], r"signal \(2,\); need")])
+def test_squares_and_sizes_that_do_not_fit(squares, signal, counts, words):
+    with pytest.raises(ValueError, match=words):
+        unit_statistics(squares, signal, counts)

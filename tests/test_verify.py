@@ -223,3 +223,12 @@ def test_correction_uses_final_wealth_and_spares_exact_and_expected_refutations(
     assert found["toy/fell"].verdict == "inconclusive (multiplicity)"
     assert found["toy/exact"].verdict == "refuted"
     assert found["toy/meant"].verdict == "refuted at risk 0.01" and found["toy/meant"].as_expected
+
+
+@pytest.mark.parametrize("claims, how, words", [(5, {}, "a claim is 5"), ([5], {}, "a claim is 5"),
+                                                ("toy/*", {"jobs": "2"}, "jobs is '2'"),
+                                                ("toy/*", {"jobs": 1.5}, "jobs is 1.5"),
+                                                ("toy/*", {"out": 5}, "the output folder is 5")])
+def test_wrong_arguments_get_one_line(claims, how, words):
+    with pytest.raises(UserError, match=words):
+        module.verify(claims, **how)

@@ -12,12 +12,14 @@ from types import ModuleType
 from typing import Any
 
 from arguments import anchor, arguments, from_claims
+from sphinx.errors import ExtensionError
 
 import samplingtheory.claims
 from samplingtheory import verify
 from samplingtheory.claims.base import Claim, Verdict
 from samplingtheory.claims.catalogue import catalogue
 from samplingtheory.experiment import modules
+from samplingtheory.problems.data import PAPER_SETS
 from samplingtheory.report import kills, words
 from samplingtheory.report.page import render_claim
 
@@ -74,7 +76,11 @@ def elsewhere(claim: Claim, docs: Path) -> list[str]:
 
 def proof(claim: Claim, docs: Path) -> str:
     """The section of docs/proofs that argues the claim, with its notation, and where else the claim is named."""
-    argued, = (a for a in arguments(docs / "proofs") if page(claim) in a.claims)
+    sections = [a for a in arguments(docs / "proofs") if page(claim) in a.claims]
+    if len(sections) != 1:
+        raise ExtensionError(f"{claim.id} is named by {len(sections)} sections of docs/proofs; it needs one, whose first line "
+                             f"is `Claims: [{page(claim).partition('-')[2]}](../claims/{page(claim)}.md)`")
+    argued, = sections
     more = [f"[{name.partition('-')[2]}]({name}.md)" for name in argued.claims if name != page(claim)]
     links = [f"This is [{argued.heading}](../proofs/{argued.stem}.md#{anchor(argued.heading)}) in {argued.page}"
              + (f", which also serves {', '.join(more)}" if more else "") + ".",
@@ -103,14 +109,18 @@ def claim_page(claim: Claim, verdict: Verdict, docs: Path) -> str:
 
 
 def claim_index(verdicts: list[Verdict]) -> str:
-    rows = [f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | "
-            f"{v.grade} | {words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | "
-            f"{c.source.provenance} |"
-            for c, v in zip(catalogue, verdicts, strict=True)]
-    tree = "\n".join(page(c) for c in catalogue)
-    return ("# Claims\n\n" + words.summary(verdicts) + " Every page below was written from the run that built these "
-            "pages (level quick, seed 0).\n\n| claim | verdict | grade | sharpness | controls | provenance |\n"
-            "|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n\n```{toctree}\n:hidden:\n\n" + tree + "\n```\n")
+    """One table a paper, in the order of the catalogue."""
+    tables: dict[str, list[str]] = {}
+    for c, v in zip(catalogue, verdicts, strict=True):
+        tables.setdefault(c.id.partition("/")[0], []).append(
+            f"| [{words.pretty(c.title)}]({page(c)}.md) | {words.status(v).symbol} {words.pretty(v.verdict)} | {v.grade} | "
+            f"{words.ratio(v.sharpness)} | {v.controls['killed']}/{v.controls['total']} | {c.source.provenance} |")
+    head = "| claim | verdict | grade | sharpness | controls | provenance |\n|---|---|---|---|---|---|\n"
+    parts = [f"## {paper}\n\n{head}" + "\n".join(rows) for paper, rows in tables.items()]
+    return "\n\n".join([
+        "# Claims", words.summary(verdicts) + " Every page below was written from the run that built these pages (level quick, "
+        "seed 0). A claim's id begins with the key of its paper in the [bibliography](../bibliography.md).", *parts,
+        "```{toctree}\n:hidden:\n\n" + "\n".join(page(c) for c in catalogue) + "\n```"]) + "\n"
 
 
 def experiments_page() -> str:
@@ -118,7 +128,8 @@ def experiments_page() -> str:
     for one in modules.found().values():
         command = f"python -m {one.module}" if one.missing else f"samplingtheory experiment {one.name[:3]}"
         rows.append(f"| `{one.name}` | {one.question} | `{command}` |")
-    return (EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return EXPERIMENTS + "\n| name | question | command |\n|---|---|---|\n" + "\n".join(rows) + "\n" + SETS + "\n".join(
+        f"| `{name}` | {N} | {d} | {words} |" for name, (N, d, words) in PAPER_SETS.items()) + "\n" + OWN
 
 
 def kill_matrix_page() -> str:
@@ -137,6 +148,26 @@ the paper reports.
 Each task's result is a file of its own, written whole or not at all, with its parameters, versions and checksums:
 whatever kills the command costs the tasks in flight, and `--resume` goes on to the same bytes. `--draw` computes nothing.
 `--backend dask --scheduler tcp://host:8786` runs the tasks on a Dask cluster, with the same results.
+
+"""
+
+SETS = """
+## Data of the papers
+
+The environment variable `SAMPLINGTHEORY_DATA` names further data for e01 and e30: files in LIBSVM format with two classes,
+or folders that hold sets of the papers under these names (plain, .bz2 or .gz), separated as in PATH. Columns are
+standardised; a file's checksum is part of its tasks.
+
+| file | N | d | expected |
+|---|---|---|---|
+"""
+
+OWN = """
+## An experiment of your own
+
+It is a Python file with a few functions: [a template that runs](adding.md#an-experiment). `samplingtheory experiment
+path/to/experiment.py --quick` runs it from any folder, with figures, page, `--resume` and `--backend` like the others; a
+dotted module name works as well.
 """
 
 
@@ -170,7 +201,23 @@ def plain_docstrings(app: Any, what: str, name: str, obj: Any, options: Any, lin
         lines.append("")
 
 
+def linked(app: Any, name: str, source: list[str]) -> None:
+    """A claim's id in code style becomes a link to its page."""
+    if not name.startswith(("claims/", "notebooks/")):
+        known = {claim.id: page(claim) for claim in catalogue}
+        source[0] = re.sub(r"(?<!\[)`([\w-]+/[\w-]+)`", lambda m: f"[{m[0]}](/claims/{known[m[1]]}.md)" if m[1] in known else m[0],
+                           source[0])
+
+
+def machinery(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """What a user of a method does not call: its states, their fields, and checks of its numbers."""
+    field = str(getattr(obj, "__doc__", "")).startswith("Alias for field")
+    return True if field or name.endswith("State") or name in ("check_decay", "check_number") else None
+
+
 def setup(app: Any) -> dict[str, bool]:
+    app.connect("source-read", linked)
+    app.connect("autodoc-skip-member", machinery)
     app.connect("config-inited", generate)
     app.connect("autodoc-process-docstring", plain_docstrings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

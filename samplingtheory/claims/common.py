@@ -47,6 +47,7 @@ def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
 
 INSIDE = Hypothesis("the iterates stay in the ball on which the constants are certified",
                     lambda case, seen: 1 - seen["reach"], ("reach",))
+# weaker than SMOOTH, but what a problem certifies is a Lipschitz constant, and that gives both
 UPPER = Hypothesis("F lies below its quadratic upper bound with the constant L that the bound uses", _smooth)
 SHORT_STEP = step_at_most(lambda s: 1 / (s.L * s.growth), "the step is at most 1/(L M)")
 

@@ -14,7 +14,7 @@ from .terminal import bar, complain, cores, plain_console
 def experiment(
     names: Annotated[list[str] | None, typer.Argument(
         metavar="NAME", show_default=False,
-        help="Experiments (e01 is enough), all, or importable modules; none: list them with their questions.")] = None,
+        help="Experiments (e01 is enough), all, files or importable modules; none: list them with their questions.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer tasks: all of them in minutes.")] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes; by default one a usable core.")] = None,
     backend: Annotated[str, typer.Option(help="loky: this machine; dask: a Dask cluster.")] = "loky",

@@ -17,7 +17,7 @@ Ids = Annotated[list[str] | None, typer.Argument(
 
 def plain_console() -> Console:
     """Standard output, without guesses about what is worth a colour."""
-    return Console(highlight=False, markup=False, soft_wrap=True)
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def complain(message: str, status: int = 2) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..moments import Array, Moments, Overlay, exact, exact_array
+from ..moments import Array, Moments, Overlay, exact, exact_array, is_number
 from .complete import StepInnerProductTest, StepNormTest
-from .sizes import Criterion, positive
+from .sizes import Criterion, check_criterion, positive
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ class Debiased:
 
     criterion: Criterion
 
+    def __post_init__(self) -> None:
+        check_criterion(self.criterion)
+
     def __call__(self, m: Moments) -> Array:
         return self.criterion(debiased(m))
 
@@ -76,8 +79,9 @@ class KnownVariance:
     along: Any = None
 
     def __post_init__(self) -> None:
+        check_criterion(self.criterion)
         positive("total", self.total)
-        if self.along is not None and not 0 <= self.along <= self.total:
+        if self.along is not None and not (is_number(self.along) and 0 <= self.along <= self.total):
             raise ValueError(f"along is {self.along}; it is a part of total = {self.total}")
 
     def __call__(self, m: Moments) -> Array:
@@ -135,7 +139,7 @@ class Repaired:
     c: Any = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.c < math.inf:
+        if not (is_number(self.c) and 1 <= self.c < math.inf):
             raise ValueError(f"c is {self.c}; it multiplies theta^2 for an estimated variance: give a finite c >= 1")
         _squared_tolerances(self.criterion, np.zeros(1))
 

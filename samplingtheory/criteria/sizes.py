@@ -29,7 +29,8 @@ def smallest(spread: Array, signal: Array, tol: Array, population: float) -> Arr
     size = np.where(spread > 0, size, np.where(spread == 0, 0.0, np.nan))
     if np.isnan(size).any():
         raise ValueError(
-            "a batch-size test met NaN (or a negative variance): the gradients behind it are not finite"
+            "a batch-size test met NaN (or a negative variance): the gradients behind it are not finite, or so large "
+            "(above 1e150) that their squares are not"
         )
     return size[()]
 
@@ -56,12 +57,21 @@ def whole(n: Array, least: float = 1.0, cap: float = 1e15) -> Array:
     equality would otherwise draw two samples for one at most points, and the tight case would test nothing.
     """
     n = np.asarray(n)
+    if (n != n).any():
+        raise ValueError("a batch-size test asked for NaN samples; return a size from 0 to inf for each replicate")
     if n.dtype == object:
         n = np.array([v if v == math.inf else math.ceil(v) for v in n.ravel()], dtype=float).reshape(n.shape)
     else:
         low = np.minimum(n, cap)
         n = np.where(n < cap, np.ceil(low - SLACK * np.maximum(low, 1.0)), cap)
     return np.clip(n, least, cap)
+
+
+def check_criterion(criterion: Any) -> None:
+    """One line unless `criterion` is a test or a function; a class is a test without its tolerance."""
+    if isinstance(criterion, type) or not callable(criterion):
+        raise ValueError(f"criterion is {criterion!r}; need a test with its tolerance, such as NormTest(0.5), or a "
+                         "function from moments to a size")
 
 
 def positive(name: str, value: Any) -> None:

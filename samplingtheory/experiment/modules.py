@@ -132,7 +132,7 @@ def found() -> dict[str, Experiment]:
 
 
 def select(names: list[str]) -> list[Experiment]:
-    """The experiments meant: names, beginnings of names (e04), 'all', or importable modules. UserError: unknown."""
+    """The experiments meant: names, beginnings of names (e04), 'all', files or importable modules. UserError: unknown."""
     chosen: dict[str, Experiment] = {}
     for name in names:
         for experiment in _matching(name):
@@ -145,19 +145,30 @@ def _matching(name: str) -> list[Experiment]:
         return [e for e in found().values() if not e.missing]
     table = found() if folder() else {}
     begins = [e for key, e in table.items() if key == name] or [e for key, e in table.items() if key.startswith(name)]
-    chosen = begins or _imported(name)
+    chosen = begins or _by_path(name) or _imported(name)
     if not chosen:
         if not table:
             raise UserError(f"no module is called {name!r}; {MISSING}")
-        near = get_close_matches(name, table, 1, cutoff=0.0)[0]
-        raise UserError(f"no experiment is called {name!r}; the nearest is {near!r}; `samplingtheory experiment` "
-                        "lists all")
+        near = [key for key in table if name.lower() in key] or get_close_matches(name, ["all", *table], 1, 0.4)
+        raise UserError(f"no experiment is called {name!r}; " + (f"the nearest is {near[0]!r}; " if near else "")
+                        + "`samplingtheory experiment` lists all")
     for experiment in chosen:
         if experiment.missing:
             own = "" if len(experiment.missing) < len(PROTOCOL) or experiment.module.count(".") == 0 else \
                 f"; it is a script of its own: python -m {experiment.module}"
             raise UserError(f"{experiment.name} has no function {experiment.missing[0]}(){own}")
     return chosen
+
+
+def _by_path(name: str) -> list[Experiment]:
+    """A file, under the dotted name by which the packages around it (folders with __init__.py) are imported."""
+    path = Path(name).resolve()
+    if path.suffix != ".py" or not path.is_file():
+        return []
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").exists():
+        parts, folder = [folder.name, *parts], folder.parent
+    return [Experiment(path.stem, ".".join(parts), path)]
 
 
 def _imported(name: str) -> list[Experiment]:

@@ -159,11 +159,12 @@ def _answers(calls: list[tuple[Any, ...]], options: Options) -> Generator[str, N
 
 
 def _settle(job: Job, answer: dict[str, Any], say: Say) -> None:
-    """Keep one answer; a task that failed is said, and the rest goes on."""
+    """Keep one answer; a task that failed is said (once a reason), and the rest goes on."""
     name, key = job.experiment.name, answer["key"]
     if "error" in answer:
+        if answer["error"] not in job.errors:
+            say(f"{name}: task {job.tasks[key]} failed ({answer['error']})")
         job.errors.append(answer["error"])
-        say(f"{name}: task {job.tasks[key]} failed ({answer['error']})")
         return
     if answer["provenance"] != job.results.provenance:
         there, here = answer["provenance"], job.results.provenance
@@ -172,6 +173,8 @@ def _settle(job: Job, answer: dict[str, Any], say: Say) -> None:
                         f"against {_short(here[differs])}); install the same checkout on all workers")
     job.results.put(job.tasks[key], answer["result"])
     job.done[key] = answer["result"]
+    if not job.todo:
+        say(f"{name}: all {len(job.tasks)} tasks done")
 
 
 def _short(value: Any) -> str:

@@ -24,6 +24,8 @@ class ProximalGradient:
 
     def __post_init__(self) -> None:
         check_step("alpha", self.alpha)
+        if isinstance(self.h, type) or not hasattr(self.h, "prox"):
+            raise ValueError(f"h is {self.h!r}, which has no `prox`; give a regulariser such as L1(0.1), or Nothing()")
 
     def init(self, x: Array) -> ProximalState:
         if self.h.dim not in (None, x.shape[-1]):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..moments import Array, dot, exact
+from ..moments import Array, dot, exact, is_number
 from ..problems.base import Batch
 
 
@@ -106,8 +107,9 @@ class Backtracking:
     most: int = 200
 
     def __post_init__(self) -> None:
-        check_step("1/lipschitz", 1 / self.lipschitz if self.lipschitz else 0.0)
-        if not self.eta > 1:
+        if not (is_number(self.lipschitz) and 0 < self.lipschitz < math.inf):
+            raise ValueError(f"lipschitz is {self.lipschitz}; the first estimate of L must be a finite number above 0")
+        if not (is_number(self.eta) and self.eta > 1):
             raise ValueError(f"eta is {self.eta}; each backtrack multiplies L by eta, which must be above 1")
 
     def init(self, x: Array) -> BacktrackingState:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,12 @@ PAPER_SETS: dict[str, tuple[int, int, str]] = {
     "covtype.libsvm.binary.scale": (581012, 54, "labels 1 and 2, features in [0, 1]"),
     "ijcnn1": (49990, 22, "labels -1 and 1; the papers use 35000 of its samples"),
     "gisette_scale": (6000, 5000, "labels -1 and 1, features in [-1, 1]"),
-    "rcv1_train.binary": (20242, 47236, "labels -1 and 1; needs 7.6 GB as a dense matrix, above the limit"),
-    "real-sim": (72309, 20958, "labels -1 and 1; needs 12 GB as a dense matrix, above the limit"),
+    "rcv1_train.binary": (20242, 47236, "labels -1 and 1; the 2000 columns with most entries are kept"),
+    "real-sim": (72309, 20958, "labels -1 and 1; the 2000 columns with most entries are kept"),
     "mnist.scale": (60000, 780, "labels 0 to 9, made binary as even against odd"),
 }
+WIDE = 2000  # columns kept of a file that is too large as a dense matrix
+VARIABLE = "SAMPLINGTHEORY_DATA"  # folders and files, separated as in PATH
 
 
 def standardise(A: Array) -> Array:
@@ -70,16 +74,24 @@ def diabetes() -> Labelled:
     return standardise(A), standardise(target[:, None])[:, 0]
 
 
-def libsvm(path: str | os.PathLike[str], even_or_odd: bool = False) -> Labelled:
+def libsvm(path: str | os.PathLike[str], even_or_odd: bool = False, wide: int | None = None) -> Labelled:
     """A two-class file in LIBSVM format (also .gz, .bz2) as a dense A; the larger label becomes +1.
 
-    even_or_odd makes two classes of whole labels: +1 even, -1 odd.
+    even_or_odd makes two classes of whole labels: +1 even, -1 odd. `wide`: how many columns, those with most entries,
+    are kept of a file that is too large as a dense matrix; None: it is refused.
     FileNotFoundError without the file, ValueError for anything that is not such a file. Columns stay as
     stored: see `standardise`.
     """
+    A, labels = _read(os.fspath(path))
+    if wide is not None and A.shape[0] * A.shape[1] > ENTRIES:
+        A = A[:, np.sort(np.argsort(-A.getnnz(axis=0), kind="stable")[:wide])]
+    A = _dense(os.fspath(path), A, labels)
+    return A, np.where(labels % 2 == 0, 1.0, -1.0) if even_or_odd else _signs(os.fspath(path), labels)
+
+
+def _read(name: str) -> tuple[Any, Array]:
     from sklearn.datasets import load_svmlight_file
 
-    name = os.fspath(path)
     if not os.path.exists(name):
         raise FileNotFoundError(f"no file {name}; give the path of a file in LIBSVM format")
     try:
@@ -90,41 +102,47 @@ def libsvm(path: str | os.PathLike[str], even_or_odd: bool = False) -> Labelled:
         raise ValueError(f"cannot read {name}: {_line(error)}") from error
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} is not in LIBSVM format (label index:value ...): {_line(error)}") from error
-    A = _dense(name, A, labels)
-    return A, np.where(labels % 2 == 0, 1.0, -1.0) if even_or_odd else _signs(name, labels)
+    return A, labels
 
 
-def _folder() -> str | None:
-    return os.environ.get("SAMPLINGTHEORY_DATA")
+def given_sets() -> dict[str, str]:
+    """Name and SHA-256 of every data file that SAMPLINGTHEORY_DATA names: sets of PAPER_SETS in its folders (also
+    .bz2, .gz), and its files, whatever their names. ValueError: it names something that is not there."""
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _given().items()}
 
 
-def paper_sets_given() -> list[str]:
-    """Names in PAPER_SETS whose file is in the folder that SAMPLINGTHEORY_DATA names (also .bz2, .gz)."""
-    folder = _folder()
-    return [] if folder is None else [name for name in PAPER_SETS if _found(folder, name)]
+def given_set(name: str, checksum: str | None = None) -> Labelled:
+    """A set that SAMPLINGTHEORY_DATA names, columns standardised, labels -1 and +1.
 
-
-def _found(folder: str, name: str) -> str | None:
-    paths = (os.path.join(folder, name + end) for end in ("", ".bz2", ".gz"))
-    return next((path for path in paths if os.path.isfile(path)), None)
-
-
-def paper_set(name: str) -> Labelled:
-    """A set of PAPER_SETS from the folder SAMPLINGTHEORY_DATA, columns standardised, labels -1 and +1.
-
-    ValueError: unknown name, no folder, no file, or another number of features than the papers'.
+    ValueError: no such set, another file than the one with that checksum, or not the number of features that
+    PAPER_SETS has for it. A file that is too large as a dense matrix keeps the WIDE columns with most entries.
     """
-    if name not in PAPER_SETS:
-        raise ValueError(f"no set is called {name!r}; known: {', '.join(PAPER_SETS)}")
-    path = None if _folder() is None else _found(str(_folder()), name)
-    if path is None:
-        raise ValueError(f"no file {name} (or .bz2, .gz): put it in a folder and name the folder in the environment "
-                         "variable SAMPLINGTHEORY_DATA")
-    A, y = libsvm(path, even_or_odd=name.startswith("mnist"))
-    N, d, _ = PAPER_SETS[name]
-    if A.shape[1] != d:
+    known = _given()
+    if name not in known:
+        raise ValueError(f"no data set {name!r} is given: name its file, or a folder with it, in the environment variable "
+                         f"{VARIABLE} (given now: {', '.join(known) or 'none'}; the papers': {', '.join(PAPER_SETS)})")
+    path = known[name]
+    if checksum is not None and hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+        raise ValueError(f"{path} is another file than the one that was given first; put the same file on all machines")
+    A, y = libsvm(path, name.startswith("mnist"), WIDE)
+    N, d, _ = PAPER_SETS.get(name, (*A.shape, ""))
+    if A.shape[1] != (d if len(A) * d <= ENTRIES else WIDE):
         raise ValueError(f"{path} has {A.shape[1]} features; {name} has {d} (and about {N} samples): is it that set?")
     return standardise(A), y
+
+
+def _given() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for place in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        path = Path(place)
+        if path.is_dir():
+            files = [(name, path / (name + end)) for name in PAPER_SETS for end in (".gz", ".bz2", "")]
+            found |= {name: file for name, file in files if file.is_file()}
+        elif path.is_file():
+            found[path.name.removesuffix(".bz2").removesuffix(".gz")] = path
+        else:
+            raise ValueError(f"{VARIABLE} names {place}, and there is no such file or folder")
+    return found
 
 
 def _line(error: Exception) -> str:

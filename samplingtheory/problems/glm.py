@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..moments import Array, dot
+from ..moments import Array, dot, is_number
 from .base import Batch, Chance, Every, follow, least_size
 from .factored import Factored
 from .finite import added_counts, draw_batch
@@ -32,13 +32,16 @@ class LinearModel:
     constants: Any
 
     def __init__(self, A: Any, y: Any, ridge: float, replace: bool = False) -> None:
-        A = np.ascontiguousarray(A.toarray() if hasattr(A, "toarray") else A, dtype=float)
-        y = np.asarray(y, dtype=float)
+        try:
+            A = np.ascontiguousarray(A.toarray() if hasattr(A, "toarray") else A, dtype=float)
+            y = np.asarray(y, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError("A or y is no array of numbers; need (N, d) and (N,), one row a sample") from None
         if A.ndim != 2 or y.shape != A.shape[:1] or A.size == 0:
             raise ValueError(f"A has shape {A.shape} and y {y.shape}; need (N, d) and (N,), one row a sample")
         if not (np.isfinite(A).all() and np.isfinite(y).all()):
             raise ValueError("A or y holds NaN or infinite values; drop or repair them first")
-        if not (ridge >= 0 and math.isfinite(ridge)):
+        if not (is_number(ridge) and 0 <= ridge < math.inf):
             raise ValueError(f"ridge is {ridge}; give a finite number, at least 0")
         self.data, self.y, self.ridge, self.replace = Data(A), y, float(ridge), replace
         self.size, self.dim = A.shape

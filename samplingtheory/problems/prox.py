@@ -47,7 +47,7 @@ class Regulariser(Protocol):
 def _weights(h: Any, name: str) -> None:
     """Field `name` of h: a finite number or (d,) of them, all >= 0."""
     value = vector(h, name)
-    need(value.ndim < 2 and np.all((value >= 0) & (value < math.inf)),
+    need(value.dtype.kind in "biufO" and value.ndim < 2 and np.all((value >= 0) & (value < math.inf)),
          f"{type(h).__name__}: {name} is {value}; give a finite number, at least 0, or one a coordinate")
 
 
@@ -175,8 +175,8 @@ class Nuclear:
     def __post_init__(self) -> None:
         _weights(self, "weight")
         need(np.ndim(self.weight) == 0, f"Nuclear: weight is {self.weight}; give one number")
-        need(len(self.shape) == 2 and all(k >= 1 and int(k) == k for k in self.shape),
-              f"Nuclear: shape is {self.shape}; give two whole numbers, at least 1")
+        need(np.shape(self.shape) == (2,) and all(isinstance(k, (int, np.integer)) and k >= 1 for k in self.shape),
+             f"Nuclear: shape is {self.shape}; give two whole numbers, at least 1")
 
     @property
     def dim(self) -> int:

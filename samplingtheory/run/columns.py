@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,19 @@ def _grad2(problem: Problem, state: Any) -> Array:
     return dot(G, G)
 
 
+def _of_state(state: Any, name: str) -> Array:
+    if not hasattr(state, name):
+        raise ValueError(f"record names {name!r}, which {type(state).__name__} has not: it is kept by Backtracking")
+    return getattr(state, name)
+
+
 Column = Callable[[Step], Array]
 POINTS: dict[str, Callable[[Problem, Any], Array]] = {
     "gap": lambda problem, state: problem.gap(state.x),
     "grad2": _grad2,
     "dist2": _dist2,
-    "lipschitz": lambda problem, state: state.lipschitz,
-    "tries": lambda problem, state: state.tries,
+    "lipschitz": lambda problem, state: _of_state(state, "lipschitz"),
+    "tries": lambda problem, state: _of_state(state, "tries"),
 }
 STEPS: dict[str, Column] = {
     "n": lambda s: np.asarray(s.batch.moments.n, dtype=float),
@@ -54,6 +60,8 @@ STEPS: dict[str, Column] = {
 def columns(record: Any) -> tuple[dict[str, Any], dict[str, Column]]:
     """`record` as columns of points and columns of steps."""
     record = (record,) if isinstance(record, str) else record
+    if not isinstance(record, Iterable):
+        raise ValueError(f"record= is {record!r}; give names of columns, or a mapping from names to columns")
     wanted = dict(record) if isinstance(record, Mapping) else {name: name for name in record}
     points = {n: POINTS[c] for n, c in wanted.items() if isinstance(c, str) and c in POINTS}
     steps: dict[str, Any] = {n: STEPS.get(c, c) if isinstance(c, str) else c

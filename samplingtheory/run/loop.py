@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..problems.base import Chance, Every, Problem, take
 from ..seeds import Seedable, generator
 from .branch import branch
 from .columns import Column, columns
-from .trace import Trace, empty_trace
+from .trace import Trace, empty_trace, not_finite
 from .view import Step, View
 
 
@@ -45,7 +46,7 @@ def run(
     points, of_steps = columns(record)
     state, chosen, alive = method.init(x), sizing.init(len(x)), np.arange(len(x))
     _check_regulariser(problem, method)
-    trace = empty_trace(points, of_steps, x, origin)
+    trace = empty_trace(points, of_steps, x, origin, state)
     trace.add({}, {name: np.asarray(point(problem, state)) for name, point in points.items()})
     for k in range(steps):
         with np.errstate(over="ignore", invalid="ignore"):  # `Trace.add` reports divergence, once and by name
@@ -62,15 +63,18 @@ def run(
             fresh = {n: _spread_out(row, alive, len(x), 0.0) for n, row in fresh.items()}
             rows = {n: _spread_out(row, alive, len(x), trace.points[n][-1]) for n, row in rows.items()}
             keep = ~_stopped(stop(step), len(alive))
+            trace.final = trace.final if keep.all() else _put_back(trace.final, state, alive)
             alive, state, chosen = alive[keep], take(state, keep), take(chosen, keep)
         trace.add(fresh, rows)
         if not len(alive):
             break
-    trace.final = state
+    trace.final = state if stop is None else _put_back(trace.final, state, alive)
     return trace
 
 
 def _chance(rng: Seedable | Every, stop: Any) -> Chance:
+    if stop is not None and not callable(stop):
+        raise ValueError(f"stop= is {stop!r}; give a function of the step that returns one Boolean a replicate")
     if not isinstance(rng, Every):
         return generator(rng)
     if stop is not None:
@@ -79,11 +83,14 @@ def _chance(rng: Seedable | Every, stop: Any) -> Chance:
 
 
 def _start(x0: Array, replicates: int, dim: int, enumerated: bool) -> tuple[Array, Array]:
-    x = np.asarray(x0)
-    x = x if x.dtype == object else np.asarray(x, dtype=float)
+    try:
+        x = np.asarray(x0)
+        x = x if x.dtype == object else np.asarray(x, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"x0 is {x0!r}; give an array of numbers ({dim},) or (R, {dim})") from None
     if x.ndim not in (1, 2) or x.shape[-1] != dim or x.size == 0:
         raise ValueError(f"x0 has shape {x.shape}; this problem needs ({dim},) or (R, {dim})")
-    if x.dtype != object and not np.isfinite(x).all():
+    if not_finite(x).any():
         raise ValueError("x0 holds NaN or infinite values; give a finite starting point")
     if x.ndim == 2 and (replicates != 1 or enumerated):
         if replicates != 1:
@@ -96,17 +103,22 @@ def _start(x0: Array, replicates: int, dim: int, enumerated: bool) -> tuple[Arra
 
 
 def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, (int, float, np.number)) and value >= least and int(value) == value:
+    if isinstance(value, (int, float, np.number)) and least <= value < math.inf and int(value) == value:
         return int(value)
     raise ValueError(f"{name} is {value!r}; give a whole number, at least {least}")
 
 
 def _check_parts(problem: Any, method: Any, sizing: Any) -> None:
     """One line for the mistakes that would otherwise surface deep inside, or never."""
-    for what, part, name, advice in (("method", method, "step", "for example SGD(alpha)"),
-                                     ("sizing", sizing, "batch", "wrap a test: Ahead(NormTest(0.5)) or Behind(...)")):
-        if isinstance(part, type) or not hasattr(part, name):
-            raise ValueError(f"{what} is {part!r}, which has no `{name}`: {advice}")
+    wrap = "wrap a test: Ahead(NormTest(0.5)) or Behind(...)"
+    for what, part, names, advice in (
+            ("problem", problem, ("dim", "draw"), "for example LeastSquares(A, y)"),
+            ("method", method, ("step", "init"), "for example SGD(alpha)"), ("sizing", sizing, ("batch", "init"), wrap)):
+        missing = [name for name in names if not hasattr(part, name)]
+        if isinstance(part, type):
+            raise ValueError(f"{what} is the class {part.__name__}; give an instance, {advice}")
+        if missing:
+            raise ValueError(f"{what} is {part!r}, which has no `{missing[0]}`: {advice}")
 
 
 def _check_regulariser(problem: Any, method: Any) -> None:
@@ -122,6 +134,18 @@ def _stopped(answer: Any, R: int) -> Array:
     if out.shape not in ((), (R,)):
         raise ValueError(f"stop= returned shape {out.shape} for {R} replicates; return one Boolean a replicate: ({R},)")
     return np.broadcast_to(out, (R,))
+
+
+def _put_back(states: Any, state: Any, alive: Array) -> Any:
+    """The states of all replicates, of which those of `alive` are now `state`."""
+    def put(whole: Any, part: Any) -> Any:
+        if not isinstance(part, np.ndarray) or part.ndim == 0:
+            return part
+        whole = np.array(whole)
+        whole[alive] = part
+        return whole
+
+    return type(state)(*map(put, states, state))
 
 
 def _spread_out(row: Array, alive: Array, R: int, rest: Any) -> Array:

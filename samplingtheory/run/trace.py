@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ class Trace:
     """Recorded columns: rows 0..K of point columns (gap, ...), rows 0..K-1 of step columns (n, ...).
 
     Rectangular (K, R) in simulation; under EVERY row k has one entry a node, with probability
-    `weight[k]`, start `origin[k]`, and edges (parent, probability, child) to row k + 1.
+    `weight[k]`, start `origin[k]`, and edges (parent, probability, child) to row k + 1. `final` is the method's state at
+    the end, of a stopped replicate at its stop.
     """
 
     points: dict[str, list[Array]]
@@ -41,7 +44,7 @@ class Trace:
         """Column `name` as an array (K + 1, R) or (K, R); simulations only."""
         if self.edges:
             raise ValueError(f"column {name!r} is ragged under EVERY; use means({name!r})")
-        return np.array(self._rows(name))
+        return np.array(self._rows(name) or np.empty((0, len(self.weight[0]))))
 
     def _rows(self, name: str) -> list[Array]:
         if name not in self.points and name not in self.steps:
@@ -69,20 +72,28 @@ class Trace:
         return gather(parent, probability * row, len(self.weight[k]))
 
 
+def not_finite(values: Array) -> Array:
+    """Which entries are NaN, infinite or no numbers; exact on Fractions, however long."""
+    if values.dtype != object:
+        return ~np.isfinite(values)
+    good = [isinstance(v, Rational) or (isinstance(v, Real) and math.isfinite(v)) for v in values.ravel()]
+    return ~np.array(good, dtype=bool).reshape(values.shape)
+
+
 def _checked(name: str, k: int, row: Array) -> Array:
-    if row.dtype != object and not np.isfinite(row).all():
-        bad = int((~np.isfinite(row)).sum())
+    if (bad := not_finite(row)).any():
+        what = "NaN or infinite" if row.dtype != object else "NaN, infinite or no number"
         raise FloatingPointError(
-            f"step {k}: column {name!r} is NaN or infinite in {bad} of {row.size} replicates; "
+            f"step {k}: column {name!r} is {what} in {bad.sum()} of {row.size} replicates; "
             "the run diverged (step too long?) or the problem returned a bad value"
         )
     return row
 
 
-def empty_trace(points: Iterable[str], steps: Iterable[str], x: Array, origin: Array) -> Trace:
+def empty_trace(points: Iterable[str], steps: Iterable[str], x: Array, origin: Array, state: Any) -> Trace:
     """The trace of a run from the points x (R, d), each with probability (or weight) 1."""
     weight = np.full(len(x), 1, dtype=object) if x.dtype == object else np.ones(len(x))
-    return Trace({name: [] for name in points}, {name: [] for name in steps}, [weight], [origin])
+    return Trace({name: [] for name in points}, {name: [] for name in steps}, [weight], [origin], final=state)
 
 
 def gather(index: Array, values: Array, size: int) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..criteria import needs_spread
-from ..moments import Array, Moments
+from ..moments import Array, Moments, is_number
 from ..problems.base import Batch, Problem
 
 CAP = 1e15
@@ -41,12 +41,12 @@ def check_start(start: float, criterion: Any = None) -> None:
 
 
 def check_sizes(least: float, cap: float = CAP) -> None:
-    if not 1 <= least <= cap:
+    if not (is_number(least) and is_number(cap) and 1 <= least <= cap):
         raise ValueError(f"the smallest size is {least} and the cap {cap}; need 1 <= smallest <= cap")
 
 
 def check_growth(grow: float | None, least: float = math.nextafter(1, 2)) -> None:
-    if grow is not None and not (grow >= least and math.isfinite(grow)):
+    if grow is not None and not (is_number(grow) and grow >= least and math.isfinite(grow)):
         raise ValueError(f"grow is {grow}; need a factor {'of at least' if least == 1 else 'above'} 1, or None for the "
                          "size that the test asks for")
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..criteria import Criterion, whole
-from ..moments import Array, Moments, Overlay
+from ..criteria.sizes import check_criterion
+from ..moments import Array, Moments, Overlay, is_number
 from ..problems.base import Batch, follow
 from .average import Averaged, past_of, sizes_with
 from .base import CAP, Sizes, View, check_growth, check_sizes, check_start
@@ -34,10 +35,11 @@ class Behind:
     integer: bool = True
 
     def __post_init__(self) -> None:
+        check_criterion(self.criterion)
         if self.integer:
             check_sizes(self.least, self.cap)
             check_sizes(self.start, self.cap)
-        elif not 0 < min(self.least, self.start) < math.inf:
+        elif not all(is_number(n) and 0 < n < math.inf for n in (self.least, self.start)):
             raise ValueError(f"start = {self.start}, least = {self.least}; real sizes are above 0")
         check_start(min(self.start, self.least), self.criterion)
         check_growth(self.grow)
@@ -80,6 +82,7 @@ class Lagged:
     cap: float = CAP
 
     def __post_init__(self) -> None:
+        check_criterion(self.criterion)
         check_sizes(self.start, self.cap)
 
     def init(self, R: int) -> Sizes:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..criteria import Criterion, whole
-from ..moments import Array
+from ..criteria.sizes import check_criterion
+from ..moments import Array, is_number
 from ..problems.base import Batch, follow, take
 from .average import Averaged, Past
 from .base import CAP, View, check_growth, check_sizes, larger
@@ -41,10 +42,11 @@ class Pilot:
     average: Averaged | None = None
 
     def __post_init__(self) -> None:
+        check_criterion(self.criterion)
         check_sizes(self.m, self.cap)
         check_sizes(self.least, self.cap)
         check_growth(self.grow)
-        if not 1 <= self.growth < math.inf:
+        if not (is_number(self.growth) and 1 <= self.growth < math.inf):
             raise ValueError(f"growth is {self.growth}; pilots of geometric size need a finite factor of at least 1")
 
     def init(self, R: int) -> PilotSizes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..criteria import whole
+from ..moments import is_number
 from ..problems.base import Batch
 from .base import CAP, View, check_sizes
 
@@ -39,7 +40,7 @@ class Geometric:
 
     def __post_init__(self) -> None:
         check_sizes(self.n0, self.cap)
-        if not (self.growth >= 1 and math.isfinite(self.growth)):
+        if not (is_number(self.growth) and self.growth >= 1 and math.isfinite(self.growth)):
             raise ValueError(f"growth is {self.growth}; geometric sizes need a finite factor of at least 1")
 
     def init(self, R: int) -> int:
@@ -47,7 +48,10 @@ class Geometric:
 
     def at(self, k: int) -> float:
         """Size of batch k."""
-        n = min(self.n0 * self.growth**k, self.cap)
+        try:
+            n = min(self.n0 * self.growth**k, self.cap)
+        except OverflowError:  # the power left the doubles
+            n = self.cap
         return float(whole(n, 1, self.cap)) if self.integer else n
 
     def batch(self, k: int, view: View) -> tuple[Batch, int]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from ..criteria import Criterion, whole
-from ..moments import Array
+from ..criteria.sizes import check_criterion
+from ..moments import Array, is_number
 from ..problems.base import Batch, follow
 from . import listed
 from .average import Averaged, Past, past_of, sizes_with
@@ -37,8 +38,12 @@ class SameBatch:
     average: Averaged | None = None
 
     def __post_init__(self) -> None:
+        check_criterion(self.criterion)
         check_sizes(self.start, self.cap)
         check_growth(self.grow, 1)
+        if not (is_number(self.corrections) and self.corrections >= 0):
+            raise ValueError(f"corrections is {self.corrections!r}; give the number of failed tests that lead to a "
+                             "larger batch, or math.inf")
         if self.on_fail not in ("extend", "redraw"):
             raise ValueError(f"on_fail is {self.on_fail!r}; need 'extend' or 'redraw'")
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,3 +117,12 @@ def test_no_theorem_of_the_first_paper_is_named_beside_our_constants():
 def test_rates_are_told_apart():
     verdict = check(rates.rate, "quick", 0)
     assert verdict.verdict == "supported by slopes" and verdict.as_expected
+
+
+def test_high_probability_is_markov_on_the_root():
+    """P(sqrt(Q_K) > B/delta) <= delta: the threshold of Q_K is (B/delta)^2."""
+    s = rates.high_probability.generic[0].symbols
+    edge = (norm_bound(s).Q / s.delta) ** 2
+    path = SimpleNamespace(grad2=np.array([[0.999 * edge, 1.001 * edge], [0.0, 0.0]]))  # the last row is x_K
+    failed, delta = rates._crossed(s, path)
+    assert failed.tolist() == [0.0, 1.0] and delta == s.delta

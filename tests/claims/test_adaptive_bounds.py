@@ -146,3 +146,58 @@ def test_the_price_of_a_spike_is_a_supremum():
     worst = theta / math.sqrt(1 - theta**2) * np.sqrt((1 + t) / t) * (1 - 1 / np.sqrt(1 + 1.04 * t))
     excess = np.sqrt(t / (1 + t)) * (worst - steady) / np.log1p(0.64 * t)
     assert excess.max() <= spike_price(0.2, theta, steady) <= 1.002 * excess.max()
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4])
+def test_theorem_p_written_out(eta):
+    """Q = R (sqrt(v0) + P), R = H/(1 - eta), P = (1 + eta) H: Q from the second bound alone."""
+    Q, largest = ab.bound_pathwise(1.3, 2.0, 0.5, 0.04, eta)
+    H = (largest - 0.2) / (1 + eta)
+    assert Q == pytest.approx(H / (1 - eta) * (0.2 + (1 + eta) * H), rel=1e-12)
+
+
+def test_theorem_a_prime_against_a_grid():
+    """Every (rho, e) bounds S; the minimiser is as good as the best of a grid."""
+    Delta, L, alpha, v0, tau2, grad2 = 1.3, 2.0, 0.2, 0.5, 1.6, 0.7
+    root, best = math.sqrt(v0), math.inf
+    for rho in np.linspace(0.02, 0.98, 97):
+        for e in np.geomspace(1e-3, 1, 60):
+            c = 1 - rho - tau2 * e / (4 * rho)
+            if c <= 0:
+                continue
+            C = Delta / alpha + tau2 / (4 * rho * root) * (grad2 + 2 * (1 / e - 1) * (L * alpha) ** 2)
+            first = largest_root(lambda s, c=c, C=C: c * s - C - alpha * L * math.log1p(tau2 * s / (2 * root)))
+            best = min(best, first, best_split(C, alpha * L, 0.5, alpha * L * tau2 / (2 * c), root) / c)
+    assert ab.bound_any_tau(Delta, L, alpha, v0, tau2, grad2).S == pytest.approx(best, rel=5e-3)
+
+
+def test_theorem_b_sees_the_worst_coordinate():
+    """max_i L_i/sqrt(v0_i), not their mean: the root of its equation where the split is no better."""
+    Delta, L, alpha, v0, eta = 1.0, np.array([2.0, 0.1, 0.5]), 0.3, np.array([0.01, 1.0, 0.3]), 0.3
+    tau, mu, Lam = math.sqrt(1 + eta**2), (1 - eta**2) / (1 + eta**2), 2.6
+    worst = tau * max(L / np.sqrt(v0)) / Lam
+    S = largest_root(lambda s: mu * s - Delta / alpha - alpha * Lam * math.log1p(worst * s))
+    split = []
+    for lam in np.linspace(0.001, 0.999, 999):
+        b = L * alpha * tau**2 / (2 * mu * (1 - lam))
+        extra = np.where(b > np.sqrt(v0), alpha * L * (0.5 + np.log(b / np.sqrt(v0))), 0).sum()
+        split.append((Delta / alpha + extra) / (lam * mu))
+    assert ab.bound_adagrad_coord(Delta, L, alpha, v0, eta).S == pytest.approx(min(S, *split), rel=1e-4)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_theorem_c_written_out(d):
+    """Both numbers from the words of the docstrings, every constant typed anew."""
+    Delta, L, alpha, v0, eta, b1, b2, K = 1.0, 2.0, 0.1, 0.25, 0.2, 0.3, 0.9, 40
+    r, tau = math.sqrt(b2), math.sqrt(1 + eta**2)
+    theta = b1 / r
+    q = theta**2 / (1 - theta**2)
+    mixed = q / 2 if d == 1 else min(math.sqrt(d) * q / 2, math.sqrt(0.204 * q) * theta / (1 - theta))
+    B = 0.5 + theta / (1 - theta) + 0.102 * q + math.sqrt(0.204 * q) + mixed
+    A = 2 * d * alpha * L * B * (1 - b1) ** 2 / ((1 - theta) ** 2 * (1 - b2))
+    slope = (1 - b1) / (1 - theta) * ((1 - eta**2) / (1 + eta**2) - math.sqrt(q))
+    bound, S = ab.bound_adam(Delta, L, alpha, v0, eta, b1, b2, K, d)
+    inside = 1 + b2 ** (-K / 2) * tau * (1 - b2) * S / (d * math.sqrt(v0))
+    assert slope * S == pytest.approx(Delta / alpha + A * math.log(inside), rel=1e-9)
+    kappa = r * tau * (1 + r) + 1 - b2
+    assert bound == pytest.approx(math.sqrt(S * (r * d * math.sqrt(v0) / (1 - r) + kappa * S)), rel=1e-12)

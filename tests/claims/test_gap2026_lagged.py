@@ -267,3 +267,11 @@ def test_the_pilot_bound_is_approached_by_skewed_noise():
     """The best ratio over exponential noise in one dimension is about .98: the claim's generic cases stay below."""
     values = [collect(lagged_practice.pilot, c).value for c in lagged_practice.pilot.generic[:3]]
     assert [round(v, 4) for v in values] == [0.75, 0.74, 0.6875]
+
+
+def test_the_sharp_limit_without_lag_is_that_of_gradient_descent():
+    s = SimpleNamespace(L=4.0, mu=1.0, alpha=0.1, gain=0.0, keep=0.0)
+    assert rates.sharp_limit(s) == pytest.approx(2 / 5)
+    s.gain = s.keep = 0.25
+    excess = 0.25 / (0.75 - rates.sharp(s))
+    assert rates.sharp_limit(s) == pytest.approx(min(2 / (4 * (1 + excess) + 1), 1 / (4 * excess + 1)))

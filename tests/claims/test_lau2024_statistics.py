@@ -5,6 +5,7 @@ import pytest
 
 import samplingtheory as st
 from experiments import e11_estimators as estimators
+from samplingtheory.claims import base
 from samplingtheory.claims.lau2024 import dynamics, printed, statistics
 from samplingtheory.seeds import child
 
@@ -75,3 +76,14 @@ def test_means_of_the_estimators():
     wrong = [r for r in known if r[1] == "printed Vhat"]  # and the control: it is not tr Sigma
     assert all(abs(r[2] - estimators.SPECTRUM.sum()) > 1000 * r[3] for r in wrong)
     assert set(estimators.draw(shaped)) == {"estimators"} and "standard errors" in estimators.caption(shaped)
+
+
+@pytest.mark.parametrize("eps, start, ranks, d", [(0.01, 1040, 2, 50), (0.1, 170, 4, 50), (0.3, 28, 4, 10)])
+def test_chernoff_bounds_how_often_the_printed_test_fails(eps, start, ranks, d):
+    """Against 200,000 draws of the two laws; error level 1e-6 a case (Hoeffding). The bound is within a factor 30."""
+    B, rng, runs = 1.5 * d, np.random.default_rng(3), 200_000
+    s = base.Symbols(eps=eps, ranks=ranks, start=start, exact=B / eps**2)
+    size = rng.chisquare(d * (ranks - 1), runs) / (eps**2 * rng.noncentral_chisquare(d, start / 1.5, runs))
+    fails, slack = (size > start).mean(), (np.log(1e6) / (2 * runs)) ** 0.5
+    assert np.maximum(size / start - 1, 0).mean() < fails  # so that one number bounds both
+    assert fails - slack < 10 ** dynamics.failing(s, d) < 30 * fails + slack

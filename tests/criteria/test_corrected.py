@@ -84,3 +84,12 @@ def test_step_tests_repaired():
     assert sth.Repaired(sth.StepNormTest(0.5, "mapping"))(Seen) == pytest.approx(1 / (0.5 / 1.5 * 2))
     step = sth.StepInnerProductTest(0.5, "mapping")
     assert sth.Repaired(step)(Seen) == step(Seen)
+
+
+@pytest.mark.parametrize("population", [8, 10, math.inf])
+def test_debiasing_knows_how_much_of_the_population_was_drawn(population):
+    """|g|^2 exceeds |grad F|^2 by total (1/n - 1/N): by nothing at n = N."""
+    m = sth.moments(np.random.default_rng(0).standard_normal((8, 3)) + 1, population=population)
+    assert sth.debiased(m).signal == pytest.approx(m.signal - m.total * (1 / 8 - 1 / population), rel=1e-12)
+    assert sth.debiased(m).squares.sum() == pytest.approx(
+        np.maximum(m.mean**2 - m.variances * (1 / 8 - 1 / population), 0).sum(), rel=1e-12)

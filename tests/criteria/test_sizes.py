@@ -9,6 +9,7 @@ import pytest
 import samplingtheory as sth
 from samplingtheory.criteria import smallest, whole
 from samplingtheory.problems.finite import exact_law
+from samplingtheory.problems.quadratic import GaussianQuadratic
 
 
 def test_papers_factor_is_the_same_number():
@@ -43,3 +44,17 @@ def test_no_spread_no_samples_no_signal_all_samples():
 def test_nan_moments_are_refused():
     with pytest.raises(ValueError, match="NaN"):
         smallest(np.array([math.nan]), np.array([1.0]), 0.5, math.inf)
+
+
+def test_a_size_that_is_nan_is_an_error_and_not_the_cap():
+    with pytest.raises(ValueError, match="asked for NaN samples"):
+        whole(np.array([3.0, np.nan]))
+    with pytest.raises(ValueError, match="asked for NaN samples"):
+        sth.run(GaussianQuadratic(np.ones(2), 1.0), sth.SGD(0.1), sth.Ahead(lambda m: m.total * np.nan), np.ones(2), 1)
+
+
+def test_gradients_whose_squares_overflow_are_named_as_such():
+    with np.errstate(over="ignore", invalid="ignore"):
+        m = sth.moments(np.array([[1e170, 2.0], [3e170, 5.0]]))
+    with pytest.raises(ValueError, match="so large"):
+        sth.NormTest(0.5)(m)

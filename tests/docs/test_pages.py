@@ -11,7 +11,8 @@ import pytest
 from samplingtheory.claims.catalogue import catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
-WRITTEN_AT_BUILD = ("claims/index.md", "experiments.md", *(f"claims/{c.id.replace('/', '-')}.md" for c in catalogue))
+WRITTEN_AT_BUILD = ("claims/index.md", "experiments.md", "kill-matrix.md",
+                    *(f"claims/{c.id.replace('/', '-')}.md" for c in catalogue))
 
 
 @pytest.mark.parametrize("name", ["concepts.md", "statistics.md"])
@@ -36,6 +37,15 @@ def test_templates(tmp_path, name, words):
     assert words in out and "NOT" not in out
 
 
+def test_template_of_an_experiment(tmp_path):
+    (tmp_path / "my_experiment.py").write_text((DOCS / "templates" / "experiment.py").read_text())
+    command = [sys.executable, "-m", "samplingtheory", "experiment", "my_experiment", "--quick", "--jobs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "samplingtheory-out" / "experiments.html").read_text()
+    assert "How many sampled gradients does the tolerance of the norm test cost?" in page and "Median gap" in page
+
+
 @pytest.mark.parametrize("old, new, words", [
     ("(1 - s.mu / (s.L * s.growth)) * now.gap)", "(1 - s.mu / (s.L * s.growth)) * now.gap / 1.01)", "refuted;"),
     ("tight=(case(\"noise at the limit of the test\", EPS * L),)", "tight=(case(\"too much\", 2 * EPS * L),)",
@@ -52,6 +62,7 @@ def test_links_between_pages():
     for page in DOCS.rglob("*.md"):
         if "_build" in page.parts or page.relative_to(DOCS).parts[0] == "claims":
             continue
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.S | re.M)
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
             if not target.startswith(("http", "mailto")) and not target.endswith(WRITTEN_AT_BUILD):
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as hs
+from scipy.stats import binom
 
 import samplingtheory as st
 
@@ -40,17 +41,44 @@ def test_identities(samples):
     assert st.NormTest(eps)(by_workers) == pytest.approx(b, rel=1e-9)
 
 
-@given(hs.floats(0.01, 1e4), hs.integers(2, 9), hs.integers(1, 64), hs.floats(0.05, 2))
-def test_the_first_table(B, J, m, eta):
-    b, law = J * m, st.moments(np.array([[1.0, 1.0], [1.0, -1.0]]) * [1, np.sqrt(B / 2)])  # |G| = 1, V = B
+NOISE_SCALES, RANKS, SHARES = hs.floats(0.01, 1e4), hs.integers(2, 9), hs.integers(1, 64)
+
+
+def squared_mean(B, n):
+    """E |mean of n samples|^2 by listing all batches: |G| = 1, one coordinate of noise +-sqrt(B)."""
+    k = np.arange(n + 1)
+    return 1 + B * float((binom.pmf(k, n, 0.5) * ((2 * k - n) / n) ** 2).sum())
+
+
+@given(NOISE_SCALES, hs.floats(0.05, 2))
+def test_norm_test_and_noise_scale(B, eta):
+    law = st.moments(np.array([[1.0, 1.0], [1.0, -1.0]]) * [1, np.sqrt(B / 2)])  # |G| = 1, V = B
     assert law.total == pytest.approx(B) and law.signal == 1
     assert st.NormTest(1.0)(law) == pytest.approx(B) and st.NormTest(eta)(law) == pytest.approx(B / eta**2)
+
+
+@given(NOISE_SCALES, RANKS, SHARES, hs.floats(0.05, 2))
+def test_printed_statistic_as_a_test(B, J, m, eta):
+    b = J * m
     printed = (J - 1) * B / b / b <= eta**2  # E D / b against eta^2 |G|^2
     assert printed == (b >= np.sqrt((J - 1) * B) / eta) or np.isclose(b, np.sqrt((J - 1) * B) / eta)
     assert printed == (B / b <= (eta * np.sqrt(b / (J - 1))) ** 2) or np.isclose(b, np.sqrt((J - 1) * B) / eta)
-    gain = (1 + B / m) / (1 + B / b)
-    assert 1 <= gain <= J and gain == pytest.approx((1 + B / m) / (1 + B / b))
-    assert st.growth_of(st.NormTest(np.sqrt(B / b))) == pytest.approx(1 + B / b)
+
+
+@given(NOISE_SCALES, RANKS, SHARES)
+def test_gain_and_growth(B, J, m):
+    b = J * m
+    gain = squared_mean(B, m) / squared_mean(B, b)
+    assert gain == pytest.approx((1 + B / m) / (1 + B / b), rel=1e-9) and 1 - 1e-9 <= gain <= J + 1e-9
+    assert squared_mean(B, b) == pytest.approx(1 + B / b, rel=1e-9)
+    assert st.growth_of(st.NormTest(np.sqrt(B / b))) == pytest.approx(squared_mean(B, b), rel=1e-9)
+
+
+@given(hs.floats(0.05, 0.95), hs.floats(0.01, 10))
+def test_the_practical_test_in_the_mean(eps, r):
+    """r = V/(b |G|^2): the batch sees r against eps^2 (1 + r)."""
+    limit = eps**2 / (1 - eps**2)
+    assert (r <= eps**2 * (1 + r)) == (r <= limit) or np.isclose(r, limit)
 
 
 R, J, m = 4000, 4, 6

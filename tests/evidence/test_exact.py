@@ -2,14 +2,15 @@
 
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import samplingtheory as st
 from samplingtheory.claims.bollapragada2018.cases import four_atoms, sgd_case
-from samplingtheory.evidence.base import Quantity, exact_evidence
-from samplingtheory.evidence.exact import Enumerate, Mixture, Pathwise, Recursion, noise_of
+from samplingtheory.evidence.base import ROUNDING, Quantity, exact_evidence
+from samplingtheory.evidence.exact import Enumerate, Mixture, Pathwise, Recursion, noise_of, rounding
 from samplingtheory.problems.nonconvex import Huber
 from samplingtheory.problems.oracles import Along, Lazy, Oracle, TwoPoint
 from samplingtheory.problems.quadratic import GaussianQuadratic, Quadratic
@@ -102,3 +103,25 @@ def test_enumeration_covers_every_node():
     case = sgd_case("x", four_atoms(0.6, 0.8), st.Fixed(1), [1.0, 0.0], None, 2.0)
     found = Enumerate(3).collect("step", quantity, ("rel_total",), case, None, 1)
     assert found.value == pytest.approx(0.5) and found.seen["rel_total"] == pytest.approx(1.0)
+
+
+def test_the_error_of_a_ratio_counts_the_minimiser():
+    """A minimiser known to gap_error moves a gap v by up to 2 sqrt(gap_error v) to first order; the smallest decides."""
+    case = SimpleNamespace(problem=SimpleNamespace(gap_error=1e-8))
+    assert rounding(case, np.array([0.0, 1e-2, 1.0])) == pytest.approx(ROUNDING + 2e-3)
+    assert rounding(case, np.zeros(3)) == ROUNDING
+
+
+def test_suprema_over_starts_are_reached_on_an_axis():
+    """Noise along the gradient keeps a diagonal quadratic's axes apart: the largest growth is that of one of them."""
+    h = np.array([1.0, 0.2])
+    symbols = SimpleNamespace()
+    case = lambda x0: SimpleNamespace(problem=Oracle(Quadratic(h), TwoPoint(0.9)), method=st.SGD(0.4),  # noqa: E731
+                                      sizing=st.Fixed(1), x0=x0, symbols=symbols)
+    columns = []
+    for x0 in np.eye(2):
+        path = Recursion(6)._means(case(x0), Quadratic(h))
+        columns.append({n: path[n] / path[n][0] for n in ("gap", "dist2")})
+    found = Recursion(6, everywhere=True)._suprema(case(None), Quadratic(h))
+    for name in ("gap", "dist2"):
+        np.testing.assert_allclose(found[name], np.maximum(*(c[name] for c in columns)), rtol=1e-12)

@@ -162,3 +162,12 @@ def test_too_large_or_with_replacement():
         stopped_law(problem, st.SameBatch(st.NormTest(0.5)), x)
     with pytest.raises(ValueError, match="without replacement"):
         stopped_law(QuadraticSum(np.ones(3), np.ones((3, 1)), replace=True), st.SameBatch(st.NormTest(0.5)), x)
+
+
+def test_q_is_a_length_and_ip_a_share():
+    """Q = |E g - G|/|G| and ip = <E g, G>/|G|^2 from the mean over all orderings, d = 2."""
+    problem, x = instance(4, exact=False, d=2)
+    law = stopped_law(problem, st.SameBatch(st.NormTest(0.5), start=2, grow=1), x)
+    assert 0 < law.Q != pytest.approx(law.bias2 / law.signal)
+    assert law.Q == pytest.approx(np.linalg.norm(law.mean - law.gradient) / np.linalg.norm(law.gradient))
+    assert law.ip == pytest.approx(law.mean @ law.gradient / np.linalg.norm(law.gradient) ** 2)

@@ -56,3 +56,13 @@ def test_floors_look_inside():
 
 def test_the_floor_of_a_problem_without_rounding():
     assert floor_of(GaussianQuadratic(np.ones(2), 1.0)) == 0
+
+
+def test_statements_end_before_the_first_bound_that_rounding_reaches():
+    problem = skewed(256)
+    sides = Quantity(("gap",), lambda s, path: (path.gap[1:], path.gap[0] * 0.041 ** np.arange(1, 61)[:, None]))
+    case = Case("all", problem, st.SGD(0.8), st.Fixed(256), np.array([3.0]), Bet(60, 5), Symbols())
+    found = case.evidence.collect("statement", sides, (), case, child(0, "last"), 1)
+    start = float(problem.gap(np.array([[3.0]]))[0])
+    last = found.series["k"][-1]
+    assert start * 0.041**last >= floor_of(problem) > start * 0.041 ** (last + 1)

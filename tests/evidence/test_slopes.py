@@ -94,3 +94,12 @@ def test_bad_plans_are_refused(how):
 def test_a_mean_of_zero_has_no_slope():
     with pytest.raises(ValueError, match="no logarithmic slope"):
         judged(lambda K: 0.0 * K, 0.5)
+
+
+def test_intervals_leave_half_the_level_on_each_side():
+    plan = Slopes(256, 10, 64, (1, 2), level=0.9)
+    samples = np.linspace(0, 1, 1001)
+    exponents = np.stack([np.concatenate([[0.5 + shift], samples + shift]) for shift in (0.0, 1.0)])
+    found = plan._judge(1.0, np.array([64, 128, 256]), np.ones(3), exponents, 10, {})
+    assert found.series["low"] == pytest.approx([0.05, 1.05]) and found.series["high"] == pytest.approx([0.95, 1.95])
+    assert found.lower == pytest.approx(1 / 1.95) and found.upper == pytest.approx(1 / 0.55)

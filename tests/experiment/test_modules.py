@@ -52,6 +52,31 @@ def test_names_that_are_none(checkout, name, words):
     assert words in str(caught.value)
 
 
+def test_the_nearest_name(checkout):
+    for name, near in (("al", "'all'"), ("ONE", "'e70_one'"), ("e70_oen", "'e70_one'")):
+        with pytest.raises(UserError, match=f"the nearest is {near}"):
+            modules.select([name])
+    with pytest.raises(UserError, match=r"'zzz'; `samplingtheory experiment` lists all"):
+        modules.select(["zzz"])
+
+
+def test_the_template_runs_by_its_path(tmp_path, monkeypatch, capsys):
+    """As a new user would: the file alone, in a folder of one's own, without a checkout."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(modules, "PACKAGE", tmp_path / "site-packages" / "samplingtheory")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "own_experiment.py").write_text((ROOT / "docs" / "templates" / "experiment.py").read_text())
+    assert main(["experiment", "mine/own_experiment.py", "--quick", "--jobs", "1"]) == 0
+    assert "own_experiment: Median gap" in capsys.readouterr().out
+    assert main(["experiment", "mine/own_experiment.py", "--quick", "--draw"]) == 0
+
+
+def test_a_path_inside_packages_is_imported_under_their_names(checkout):
+    (checkout / "__init__.py").write_text("")
+    one, = modules.select(["./experiments/e70_one.py"])
+    assert (one.name, one.module) == ("e70_one", "experiments.e70_one")
+
+
 def test_without_a_checkout_it_says_where_to_get_them(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(modules, "PACKAGE", tmp_path / "site-packages" / "samplingtheory")
@@ -98,5 +123,6 @@ def test_every_experiment_of_the_checkout_asks_and_predicts():
         one = modules.Experiment(path.stem, f"experiments.{path.stem}", path)
         assert one.question.endswith("?"), f"{path.name}: its docstring opens with a question"
         assert "redict" in one.doc, f"{path.name}: its docstring has a prediction"
+        assert not one.missing or one.name == "e00_own_theorem", "`experiment all` is all but the tutorial"
         if not one.missing:
             assert "main(" in path.read_text(), f"{path.name}: has a command line, main(__file__) as a rule"

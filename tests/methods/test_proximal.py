@@ -111,3 +111,9 @@ def test_bad_steps(alpha):
 def test_dimensions_must_agree():
     with pytest.raises(ValueError, match="Box acts on 3 coordinates; the points have 4"):
         st.run(Composite(smooth(), L1(1.0)), ProximalGradient(0.1, Box([0, 0, 0], 1)), st.Fixed(2), np.ones(4), 1)
+
+
+@pytest.mark.parametrize("h", [5, None, L1])
+def test_what_is_no_regulariser_is_refused(h):
+    with pytest.raises(ValueError, match="which has no `prox`"):
+        st.ProximalGradient(0.1, h)

@@ -69,3 +69,10 @@ def test_backtracking_needs_the_sampled_function():
         st.run(GaussianQuadratic(np.ones(2), 1.0), st.Backtracking(), st.Fixed(3), np.ones(2), 1, rng=0)
     with pytest.raises(ValueError, match="eta is 1"):
         st.Backtracking(1.0, 1.0)
+
+
+@pytest.mark.parametrize("make", [lambda: st.Backtracking("a"), lambda: st.Backtracking(None), lambda: st.Backtracking(0),
+                                  lambda: st.Backtracking(1.0, "a")])
+def test_backtracking_refuses_what_is_no_number(make):
+    with pytest.raises(ValueError, match=r"(lipschitz|eta) is"):
+        make()

@@ -166,21 +166,46 @@ def test_missing_and_unreadable_files(tmp_path):
 # ---------------------------------------------------------------- the papers' sets, by file
 
 
-def test_paper_sets_by_file(tmp_path, monkeypatch):
+def test_sets_by_file(tmp_path, monkeypatch):
     monkeypatch.setenv("SAMPLINGTHEORY_DATA", str(tmp_path))
-    assert data.paper_sets_given() == []
-    with pytest.raises(ValueError, match="put it in a folder"):
-        data.paper_set("ijcnn1")
+    assert data.given_sets() == {}
+    with pytest.raises(ValueError, match=r"'ijcnn1' is given: name its file, or a folder with it.*now: none.*mushrooms"):
+        data.given_set("ijcnn1")
     rows = [f"{(-1) ** i} " + " ".join(f"{j}:{(i * j) % 7}" for j in range(1, 23)) for i in range(9)]
     (tmp_path / "ijcnn1").write_text("\n".join(rows) + "\n")
-    assert data.paper_sets_given() == ["ijcnn1"]
-    A, y = data.paper_set("ijcnn1")
-    assert A.shape[0] == 9 and set(y) == {-1, 1}
+    (name, checksum), = data.given_sets().items()
+    A, y = data.given_set(name, checksum)
+    assert (name, len(A), set(y)) == ("ijcnn1", 9, {-1, 1})
+    (tmp_path / "ijcnn1").write_text("\n".join(rows[:-1]) + "\n")
+    with pytest.raises(ValueError, match="is another file than"):
+        data.given_set(name, checksum)
     (tmp_path / "mushrooms").write_text("1 1:1\n2 2:1\n")
     with pytest.raises(ValueError, match="mushrooms has 112"):
-        data.paper_set("mushrooms")
-    with pytest.raises(ValueError, match="no set is called 'cifar'"):
-        data.paper_set("cifar")
+        data.given_set("mushrooms")
+
+
+def test_files_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "own.svm").write_text("a 1:1\n")
+    (tmp_path / "two").write_text("1 1:1 2:3\n2 1:2 2:1\n2 1:4\n")
+    places = [str(tmp_path / name) for name in ("two", "own.svm")]
+    monkeypatch.setenv("SAMPLINGTHEORY_DATA", os.pathsep.join(places))
+    assert list(data.given_sets()) == ["two", "own.svm"]
+    assert data.given_set("two")[0].shape == (3, 2)
+    with pytest.raises(ValueError, match=r"own.svm is not in LIBSVM format") as caught:
+        data.given_set("own.svm")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setenv("SAMPLINGTHEORY_DATA", places[0] + os.pathsep + str(tmp_path / "absent"))
+    with pytest.raises(ValueError, match=r"SAMPLINGTHEORY_DATA names .*absent, and there is no such file"):
+        data.given_sets()
+
+
+def test_a_wide_file_keeps_its_fullest_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "ENTRIES", 12)
+    (tmp_path / "wide").write_text("1 1:1 3:1 5:1\n-1 3:2 4:7 5:2\n1 3:3 5:4\n")
+    A, _ = data.libsvm(tmp_path / "wide", wide=2)
+    assert A.tolist() == [[1, 1], [2, 2], [3, 4]]
+    with pytest.raises(ValueError, match="too large for a dense matrix"):
+        data.libsvm(tmp_path / "wide")
 
 
 def test_even_or_odd(tmp_path):

@@ -287,3 +287,10 @@ def test_bad_input(build, words):
     with pytest.raises(ValueError, match=words) as raised:
         build()
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("make", [lambda: L1("a"), lambda: Nuclear(1.0, 6), lambda: Nuclear(1.0, ("a", 2)),
+                                  lambda: Nuclear(1.0, (2.5, 2))])
+def test_parameters_that_are_no_numbers(make):
+    with pytest.raises(ValueError, match=r"(weight|shape) is"):
+        make()

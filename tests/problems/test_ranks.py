@@ -9,6 +9,7 @@ import samplingtheory as st
 from samplingtheory.problems.base import EVERY
 from samplingtheory.problems.quadratic import GaussianQuadratic, QuadraticSum
 from samplingtheory.problems.ranks import Ranks
+from samplingtheory.units import unit_statistics
 
 
 def finite(replace=True):
@@ -27,6 +28,21 @@ def test_ranked_is_moments_of_the_rank_means(shares, n, seed):
         np.testing.assert_allclose(getattr(m, name), getattr(slow, name), rtol=1e-10)
     assert (sizes.sum(1) >= n).all() and (sizes.sum(1) < n + sum(shares)).all()
     assert (sizes * shares[0] == sizes[:, :1] * shares).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(some.lists(some.integers(1, 4), min_size=2, max_size=5), some.integers(0, 2**31))
+def test_ranked_is_what_squared_norms_tell(shares, seed):
+    """The statistics that a distributed run computes from squared norms alone, on the same rank means."""
+    problem = Ranks(GaussianQuadratic(np.ones(6), 2.0), tuple(shares))
+    m = problem.draw(np.ones((3, 6)), np.full(3, 8.0), np.random.default_rng(seed)).moments
+    squares, counts = (m.atoms**2).sum(-1), problem.sizes(np.full(1, 8.0))[0]
+    by_samples = unit_statistics(squares, m.signal, counts, "samples")
+    np.testing.assert_allclose(by_samples.total, m.total, rtol=1e-9)
+    if len(set(shares)) == 1:  # the printed statistic averages over ranks, whatever their sizes
+        equal = unit_statistics(squares, m.signal, counts, "equal")
+        np.testing.assert_allclose(equal.between, m.printed, rtol=1e-9)
+        np.testing.assert_allclose(equal.between, m.scalars, rtol=1e-9)
 
 
 def test_enumeration_has_the_law_of_the_draw():

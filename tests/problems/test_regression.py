@@ -560,3 +560,30 @@ def test_wrong_input_is_named():
         least(2000, 100).draw(np.zeros((101, 100)), np.full(101, 2.0), EVERY)
     with pytest.raises(ValueError, match="at most N = 6"):
         LeastSquares(A, np.ones(6)).draw(np.zeros((1, 2)), np.array([7.0]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("A, ridge", [([["a", "b"]], 0.0), ([[1, 2], [3]], 0.0), (np.ones((1, 2)), "a")])
+def test_data_that_are_no_numbers(A, ridge):
+    with pytest.raises(ValueError, match=r"(no array of numbers|ridge is a)"):
+        LeastSquares(A, [1.0], ridge=ridge)
+
+
+def test_l_of_logistic_regression_is_a_quarter_of_least_squares():
+    """The largest curvature of the loss is 1/4: L is that bound and no looser one."""
+    A = np.random.default_rng(0).standard_normal((30, 3))
+    L = LogisticRegression(A, np.where(A[:, 0] > 0, 1.0, -1.0), ridge=0.1).constants.L
+    assert L == pytest.approx(np.linalg.eigvalsh(A.T @ A / 30)[-1] / 4 + 0.1, rel=1e-9)
+
+
+def test_gap_error_without_ridge_is_at_least_the_gap_of_a_bad_minimiser():
+    """A minimiser moved by 1e-3: its gap is residual^2/(2 m) to first order; residual^2/m is what is proved."""
+    A, y = np.array([[1.0], [1.0], [2.0], [0.5]]), np.array([1.0, -1.0, 1.0, -1.0])
+    F = lambda v: np.log1p(np.exp(-y * A[:, 0] * v)).mean()  # noqa: E731
+    problem = LogisticRegression(A, y, ridge=0.0)
+    c, g, divergence, curvature = problem._solution
+    x = c.minimiser + 1e-3
+    moved = replace(c, minimiser=x, residual=float(np.abs(problem.gradient(x[None])[0, 0])))
+    problem.__dict__["_solution"] = moved, g, divergence, curvature
+    problem.__dict__.pop("constants", None)
+    true = F(x[0]) - F(c.minimiser[0])
+    assert true <= problem.gap_error <= 2.1 * true

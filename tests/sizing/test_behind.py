@@ -1,10 +1,14 @@
 """Each rule that looks back against a loop that follows its words."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 
 import samplingtheory as st
 from samplingtheory.problems.quadratic import GaussianQuadratic
 from samplingtheory.sizing import CAP
+from samplingtheory.sizing.average import Averaged, Past
 
 PROBLEM = GaussianQuadratic(np.array([1.0, 0.5]), 2.0)
 
@@ -49,3 +53,18 @@ def test_growth_cap_minimum_and_pilot_growth():
     rule = st.Pilot(st.NormTest(1e3), m=4, growth=1.5, least=3)
     trace = st.run(PROBLEM, st.SGD(0.1), rule, [1.0, 1.0], 4, rng=0, record=("n", "drawn"))
     assert trace["n"][:, 0].tolist() == [3] * 4 and (trace["drawn"] - trace["n"])[:, 0].tolist() == [4, 6, 9, 14]
+
+
+@pytest.mark.parametrize("still, length, over", [(2, 0.1, False), (3, 0.1, True), (3, 0.59, True), (3, 0.61, False),
+                                                 (4, 0.5, True)])
+def test_when_the_averaged_gradient_takes_over(still, length, over):
+    """At r still iterations, this one counted, and for |g_avg| < gamma |g|; r = 3, gamma = 0.6."""
+    rule, g = Averaged(3, 0.6), np.array([[1.0, 0.0]])
+    past = Past(np.full(1, float(still)), np.array([[[0.0, 0.0], [3 * length - 1, 0.0], [1.0, 0.0]]]))
+    moments = SimpleNamespace(mean=g, toward=lambda direction: direction)
+    view = SimpleNamespace(seen=lambda batch: "plain")
+    seen = rule.seen(past, SimpleNamespace(moments=moments), view, st.NormTest(0.5))
+    if over:
+        np.testing.assert_allclose(seen, [[length, 0.0]])
+    else:
+        assert seen == "plain"

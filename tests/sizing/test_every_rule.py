@@ -7,6 +7,7 @@ import pytest
 
 import samplingtheory as st
 from samplingtheory.problems.quadratic import GaussianQuadratic, QuadraticSum
+from samplingtheory.sizing.base import larger
 
 
 def test_sizes_stop_at_the_population():
@@ -103,3 +104,39 @@ def test_one_more_is_what_it_says():
             return np.where(m.n < 6, np.inf, 1.0)
     st.run(streams()["oracle"], st.SGD(0.1), st.SameBatch(Watching(), grow=1), [0.7, 0.3], 1, replicates=3, rng=0)
     assert [set(n) for n in seen] == [{2}, {3}, {4}, {5}, {6}]
+
+
+RULES = (st.Ahead, st.Behind, st.SameBatch, st.Pilot)
+
+
+@pytest.mark.parametrize("make", [
+    *(lambda rule=rule: rule("norm") for rule in RULES), *(lambda rule=rule: rule(st.NormTest) for rule in RULES),
+    lambda: st.Debiased(0.5), lambda: st.KnownVariance(st.NormTest, 1.0),
+])
+def test_what_is_no_test_is_refused_where_it_is_given(make):
+    with pytest.raises(ValueError, match="need a test with its tolerance"):
+        make()
+
+
+TEST = st.NormTest(0.5)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: st.Fixed("3"), lambda: st.Ahead(TEST, least="a"), lambda: st.Ahead(TEST, cap=None),
+    lambda: st.Behind(TEST, grow="a"), lambda: st.Behind(TEST, start=None), lambda: st.Geometric(1, None),
+    lambda: st.Pilot(TEST, growth="2"), lambda: st.Behind(TEST, start="2", integer=False),
+    lambda: st.SameBatch(TEST, corrections="a"), lambda: st.SameBatch(TEST, corrections=math.nan),
+    lambda: st.SameBatch(TEST, corrections=-1), lambda: st.KnownVariance(TEST, 1, "a"), lambda: st.Repaired(TEST, "a"),
+    lambda: st.Ahead(TEST, least=5, integer=False),
+])
+def test_parameters_that_are_no_numbers_or_would_be_ignored(make):
+    with pytest.raises(ValueError, match=r"(size|grow|growth|start|corrections|along|c|least) (is|=) "):
+        make()
+
+
+def test_a_failed_test_always_leads_to_a_larger_batch():
+    """Also where it asks for no more than it has, or the factor is 1; never above the cap."""
+    n, asked = np.array([4.0, 4.0, 9.0, 10.0]), np.array([3.0, 7.0, 50.0, 50.0])
+    assert larger(n, asked, None, 10.0).tolist() == [5, 7, 10, 10]
+    assert larger(n, asked, 1, 10.0).tolist() == [5, 5, 10, 10]
+    assert larger(n, asked, 1.3, 20.0).tolist() == [6, 6, 12, 13]

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from experiments import e02_adversarial_search as e02
 from experiments.e02_adversarial_search import ARCHIVE, DIMS, RULES, build, hunt
 from samplingtheory.evidence.worstcase.search import one_step, replay, search
 
@@ -35,6 +36,18 @@ def test_the_lemma_survives_a_short_search():
     found = hunt("as proved", seed=7, restarts=2, evaluations=600)
     assert 0.95 < found.value <= 1 and found.first is None
     assert found.value == max(found.best) and found.evaluations <= 1200
+
+
+def test_the_experiment_keeps_what_was_found():
+    results = [(task, e02.compute(task)) for task in (t | {"evaluations": 60, "restarts": 1} for t in e02.tasks(True))]
+    for task, out in results:
+        assert replay(lambda u, rule=task["rule"]: build(u, rule), one_step, out) == float(out["value"])
+        counts, values = zip(*out["records"], strict=True)
+        assert list(counts) == sorted(counts) and float(values[-1]) == max(map(float, values)) == float(out["value"])
+    shaped = e02.shape(results)
+    low, mid, high = np.array(shaped["distance"])
+    assert (np.diff(mid) <= 0).all() and (0 <= low).all() and (low <= mid).all() and (mid <= high).all()
+    assert list(e02.draw(shaped)) == ["adversarial-search"] and "the lemma says at most 1" in e02.caption(shaped)
 
 
 def test_the_ratio_by_hand():

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from experiments import e03_worst_cases as e03
 from experiments.e03_worst_cases import convex_two, huber
 from samplingtheory.claims.classes import (
     composite_step,
@@ -141,6 +142,32 @@ def test_two_strongly_convex_steps_beat_the_square():
         two = [solve(tree(q, M, [1 / M] * 2, S)).primal for S in (2, 3)]
         assert two[0] == pytest.approx(two[1], abs=1e-7)
         assert two[0] < (1 - q / M - q * (1 - q) / M**2) ** 2 - 1e-3
+
+
+def test_the_experiment_on_small_trees():
+    tasks = [t for t in e03.tasks(True) if t.get("T", 0) <= 2 and t.get("S", 2) == 2 and t.get("q") in (0.0, 0.1, "0")]
+    steps = {"kind": "steps", "q": 0.1, "M": 2.0}
+    found = {"one": 0.9, "square": 0.83, "twice": 0.82, "constant": 0.8, "best": 0.81, "pair": [1.2, 0.6], "paired": 0.79}
+    shaped = e03.shape([(task, e03.compute(task)) for task in tasks if task["kind"] != "steps"] + [(steps, found)])
+    ratio = {(r["q"], r["M"], r["T"]): r["ratio"] for r in shaped["tree"]}
+    assert ratio[0.0, 1.0, 2] == pytest.approx(1, abs=1e-6) and ratio[0.0, 5.0, 2] == pytest.approx(1.19129, abs=1e-5)
+    assert ratio[0.1, 2.0, 1] == pytest.approx(1, abs=1e-6) and ratio[0.1, 2.0, 2] < 0.99
+    assert all(r["grade"].startswith("certified") for r in shaped["certificate"]) and len(shaped["certificate"]) == 8
+    assert len(e03.draw(shaped)) == 2 and "8 of 8 bounds" in e03.caption(shaped)
+
+
+def test_a_point_without_answer_does_not_end_the_search(monkeypatch):
+    asked = []
+
+    def flaky(model):
+        asked.append(model)
+        if len(asked) % 7 == 3:
+            raise ArithmeticError("inconclusive (solver): status InsufficientProgress")
+        return solve(model)
+
+    monkeypatch.setattr(e03, "solve", flaky)
+    found = e03.compute({"kind": "steps", "q": 0.5, "M": 1.25})
+    assert found["paired"] == pytest.approx(0.101561, abs=2e-4) and found["best"] == pytest.approx(0.118892, abs=2e-4)
 
 
 # ---------------------------------------------------------------- sweeps, solvers, bad input

@@ -133,3 +133,8 @@ def test_unbounded_models_are_inconclusive():
 
 def test_every_class_claim_has_a_row_with_a_gap():
     assert len({c.id for c in CLAIMS}) == 11 and all(c.kind == "class" for c in CLAIMS)
+
+
+def test_a_zero_on_the_diagonal_needs_a_zero_row():
+    for rows, answer in (([[0, 1], [1, 5]], False), ([[0, 0], [0, 5]], True), ([[1, 1, 1], [1, 1, 2], [1, 2, 9]], False)):
+        assert semidefinite([[Fraction(v) for v in row] for row in rows]) is answer
