@@ -20,7 +20,7 @@ from samplingtheory.claims.base import Claim, Verdict
 from samplingtheory.claims.catalogue import catalogue
 from samplingtheory.experiment import modules
 from samplingtheory.problems.data import PAPER_SETS
-from samplingtheory.report import words
+from samplingtheory.report import kills, words
 from samplingtheory.report.page import render_claim
 
 ELSEWHERE = ("theory.md", "findings.md")
@@ -132,6 +132,13 @@ def experiments_page() -> str:
         f"| `{name}` | {N} | {d} | {words} |" for name, (N, d, words) in PAPER_SETS.items()) + "\n" + OWN
 
 
+def kill_matrix_page() -> str:
+    data = kills.shipped()
+    return (f"# Which check catches which mistake\n\n{kills.summary(data)}. A cross: the check fails on the planted "
+            "mistake, as it should; green: it needs no reference. `samplingtheory conform --matrix FILE` computes it "
+            f"anew.\n\n```{{raw}} html\n<div class=\"claim\">\n{kills.tables(data)}</div>\n```\n")
+
+
 EXPERIMENTS = """# Experiments
 
 Each experiment opens with a question and a prediction. `samplingtheory experiment` lists them; `samplingtheory experiment
@@ -174,6 +181,7 @@ def generate(app: Any, config: Any) -> None:
         write(docs / "claims" / f"{page(claim)}.md", claim_page(claim, verdict, docs))
     write(docs / "claims" / "index.md", claim_index(verdicts))
     write(docs / "experiments.md", experiments_page())
+    write(docs / "kill-matrix.md", kill_matrix_page())
     wanted = {"index", *map(page, catalogue)}
     for old in (docs / "claims").glob("*.md"):
         if old.stem not in wanted:

@@ -22,7 +22,7 @@ def conform(
     expect: Annotated[list[str] | None, typer.Option(metavar="CHECK=REASON", help="An expected failure; it is an error "
                                                      "if it passes. Repeatable.")] = None,
     value: Annotated[str | None, typer.Option(metavar="MODULE:CALLABLE", help="For a prox: x -> h(x).")] = None,
-    examples: Annotated[int | None, typer.Option(help="Examples a check: 50; for our own 360, over all kinds.")] = None,
+    examples: Annotated[int | None, typer.Option(help="Examples a check: 50; for our own 180, over all kinds.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random examples from this seed; else always the same.")] = None,
     third_party: Annotated[bool, typer.Option("--third-party", help="Check torch and optax, if installed.")] = False,
     matrix: Annotated[Path | None, typer.Option(help="Write the kill matrix (checks x planted mistakes) here.")] = None,
@@ -47,5 +47,8 @@ def conform(
     done = kit.write_files(matrix, vectors, examples, lambda line: print(line, flush=True))
     if done is not None:
         return done
-    reports = kit.check_third_party(examples or 50, seed) if third_party else kit.check_ourselves(examples or 360, seed)
+    from ..testing.others import check_third_party
+    from ..testing.ourselves import check_ourselves
+
+    reports = check_third_party(examples or 50, seed) if third_party else check_ourselves(examples or 180, seed)
     return kit.print_reports(reports, lambda line: print(line, flush=True))

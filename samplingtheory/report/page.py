@@ -14,7 +14,7 @@ from markupsafe import Markup
 from .. import store
 from ..claims.base import MARGIN, CaseResult, Claim, Verdict
 from ..claims.worst_cases import INEXPRESSIBLE
-from . import tightness, words
+from . import kills, tightness, words
 from .draw import svg
 from .series import plots
 
@@ -58,19 +58,21 @@ def render(verdicts: Sequence[Verdict], claims: Iterable[Claim], *, level: str, 
            missing: int = 0) -> str:
     """The report of a run. `claims` are those of the verdicts; `missing` were asked for and not finished."""
     table = {claim.id: claim for claim in claims}
-    return _environment().get_template("report.html.jinja").render(
+    known = kills.shipped()
+    return environment().get_template("report.html.jinja").render(
         sections=[section(table[v.id], v) for v in verdicts], summary=words.summary(verdicts), level=level, seed=seed,
         date=date, missing=missing, versions=store.versions(), total=sum(v.seconds for v in verdicts),
-        tightness=tightness.rows(verdicts, table), inexpressible=INEXPRESSIBLE,
+        tightness=tightness.rows(verdicts, table), inexpressible=INEXPRESSIBLE, kills=kills.tables(known),
+        kills_summary=kills.summary(known), examples=known["examples"],
     )
 
 
 def render_claim(claim: Claim, verdict: Verdict) -> str:
     """One claim as HTML, from its statement to its table of cases; styled by report.css."""
-    return _environment().get_template("claim.html.jinja").render(s=section(claim, verdict), v=verdict)
+    return environment().get_template("claim.html.jinja").render(s=section(claim, verdict), v=verdict)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     env = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
                       trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"number": words.number, "ratio": words.ratio, "margin": words.margin,

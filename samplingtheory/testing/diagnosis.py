@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .engine import Failure
-from .guard import guarded
 from .kinds import TOLERANCES, reference
 from .mistakes.base import Mutant
 from .rules import BatchRule, whole
@@ -38,11 +38,10 @@ def questions(rule: BatchRule) -> list[Question]:
 
 def answers(call: Callable[..., Any], rule: BatchRule, asked: Iterable[Question]) -> list[float]:
     """Whole sizes, NaN where there is none."""
-    found = []
+    found, asking = [], replace(rule, call=call)
     for table, params in asked:
         try:
-            arguments = {k: rule.convert(v) if isinstance(v, list) else v for k, v in params.items()}
-            found.append(whole(rule.read(guarded(call, rule.convert(table), **arguments), len(table))))
+            found.append(whole(rule.read(asking.ask(rule.convert(table), rule.arguments(params)), len(table))))
         except Failure:
             found.append(math.nan)
     return found
@@ -57,14 +56,15 @@ def match(ours: list[float], theirs: list[float], right: list[float]) -> bool:
 def diagnose(rule: BatchRule) -> str:
     """The known mistakes that the rule equals, in words; "" if it accepts rather than sizes."""
     from .mistakes.rules import known_mistakes
-    from .mistakes.rules import rule as build
 
     if rule.answers != "size":
         return ""
     flags = {"kind": rule.kind, "role": rule.role, "replacement": rule.replacement}
     asked = questions(rule)
-    plain = BatchRule(build, kind=rule.kind, role=rule.role, replacement=rule.replacement, dim=rule.dim)
-    ours, right = answers(rule.call, rule, asked), answers(reference(rule.kind, rule.sampling), plain, asked)
+    plain = BatchRule(reference(rule.kind, rule.sampling), rule.kind, rule.role, rule.replacement, dim=rule.dim)
+    ours, right = answers(rule.call, rule, asked), answers(plain.call, plain, asked)
+    if all(map(math.isnan, ours)):
+        return "it answers on no table"
     known = known_mistakes(rule.kind, flags, rule.layout)
     return verdict([m for m in known if match(ours, answers(m.build, plain, asked), right)], len(known), ours == right,
                    f"{len(asked)} of {len(asked)} tables")

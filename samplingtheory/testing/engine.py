@@ -20,6 +20,7 @@ from .words import show
 
 EXAMPLES = 50
 PASSED, FAILED, EXPECTED, STALE, SKIPPED = "passed", "FAILED", "expected failure", "STALE", "not applicable"
+NAMED = "what fails here fails in every check that reads an answer; this one gives it its name"
 
 
 class Failure(AssertionError):
@@ -101,10 +102,12 @@ class Report:
 
     def __str__(self) -> str:
         width = max(len(r.check) for r in self.results)
-        lines = [f"{self.subject}, kind {self.kind}"]
+        lines, first = [f"{self.subject}, kind {self.kind}"], dict[str, str]()
         for r in self.results:
-            lines.append(f"  {r.check:<{width}}  {r.verdict:<16}  {r.found or r.words}")
-            if r.counterexample and r.verdict in (FAILED, EXPECTED):
+            again = bool(r.found) and r.verdict == FAILED and first.setdefault(r.found, r.check) != r.check
+            said = f"as in {first[r.found]}" if again else r.found or r.words
+            lines.append(f"  {r.check:<{width}}  {r.verdict:<16}  {said}")
+            if r.counterexample and r.verdict in (FAILED, EXPECTED) and not again:
                 lines += [f"  {'':<{width}}      {line}" for line in r.counterexample.splitlines()]
         counts = ", ".join(f"{n} {v}" for v in (PASSED, FAILED, EXPECTED, STALE, SKIPPED)
                            if (n := sum(r.verdict == v for r in self.results)))
@@ -146,7 +149,7 @@ def run_check(check: Check, subject: Any, examples: int = EXAMPLES, seed: int | 
     if found:
         return Result(check.name, check.words, FAILED, found, show(last[0][1]), judged[0], check.free)
     if not judged[0]:
-        return Result(check.name, check.words, FAILED, "no example could be judged: every answer was out of range",
+        return Result(check.name, check.words, FAILED, "no example could be judged: no answer leaves anything to check",
                       free=check.free)
     return Result(check.name, check.words, PASSED, judged=judged[0], free=check.free)
 

@@ -57,6 +57,7 @@ def as_array(value: Any) -> np.ndarray:
 def as_number(value: Any, what: str = "a size") -> float:
     """One real number, not NaN, from whatever was returned."""
     try:
+        need(value is not None, f"returns None where {what}, one number, is needed")
         array = as_array(value)
         wide = array.astype(float)
     except (TypeError, ValueError):

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .diagnosis import verdict
-from .engine import EXAMPLES, Check, Deferred, Failure, Report, deferred, need, run_checks
+from .engine import EXAMPLES, NAMED, Check, Deferred, Failure, Report, deferred, need, run_checks
 from .guard import as_points, guarded, seedless
 from .recursions import HYPER, OPTIMIZERS, constant_moves, impulse_moves, soft, trajectory
 from .rule_checks import turned
@@ -185,8 +185,8 @@ def _not_still(o: Optimizer) -> str:
 
 
 OPTIMIZER_CHECKS: tuple[Check, ...] = (
-    Check("runs", "raises nothing", runs, examples()),
-    Check("returns-points", "points are finite arrays of the shape of x0", finite_points, examples()),
+    Check("runs", "raises nothing", runs, examples(), implied=NAMED),
+    Check("returns-points", "points are finite arrays of the shape of x0", finite_points, examples(), implied=NAMED),
     Check("leaves-input-alone", "x0 and gradients are not changed", leaves_alone, examples()),
     Check("ignores-global-random-state", "one input, one answer", global_state, examples(), share=0.5),
     Check("recursion", "the recursion, step by step", recursion, examples(), free=False),

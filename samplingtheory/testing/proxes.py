@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from .engine import EXAMPLES, Check, Deferred, Failure, Report, deferred, need, run_checks
+from .engine import EXAMPLES, NAMED, Check, Deferred, Failure, Report, deferred, need, run_checks
 from .guard import as_number, as_points, guarded, seedless
 from .strategies import rationals
 
@@ -124,13 +124,15 @@ def moreau(p: Prox, e: ProxExample) -> None:
 
 
 PROX_CHECKS: tuple[Check, ...] = (
-    Check("runs", "raises nothing", runs, examples()),
-    Check("returns-a-point", "a prox is a finite array of the shape of u", a_point, examples()),
+    Check("runs", "raises nothing", runs, examples(), implied=NAMED),
+    Check("returns-a-point", "a prox is a finite array of the shape of u", a_point, examples(), implied=NAMED),
     Check("leaves-input-alone", "u is not changed", leaves_alone, examples()),
     Check("ignores-global-random-state", "one input, one answer", global_state, examples(), share=0.5),
-    Check("inside", "the prox lies in the domain of h", inside, examples()),
+    Check("inside", "the prox lies in the domain of h", inside, examples(),
+          implied="a point outside breaks the inequality of `optimal`; this check says where it lies"),
     Check("optimal", "the subgradient inequality that defines a prox", optimal, examples()),
-    Check("firmly-nonexpansive", "<p - q, u - v> >= |p - q|^2", firmly, examples()),
+    Check("firmly-nonexpansive", "<p - q, u - v> >= |p - q|^2", firmly, examples(),
+          implied="it is the sum of the inequalities of `optimal` at u and at v; but it needs no values of h"),
     Check("moreau", "u = prox_h(u) + alpha prox_h*(u/alpha)", moreau, examples(),
           applies=lambda p: "" if p.conjugate else "no conjugate given"),
 )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from .engine import EXAMPLES, Check, Deferred, Failure, Report, deferred, need, run_checks
+from .engine import EXAMPLES, NAMED, Check, Deferred, Failure, Report, deferred, need, run_checks
 from .guard import as_number, guarded, seedless
 from .listing import parts
 from .rule_checks import turned
@@ -180,7 +180,7 @@ def _atoms(draw: Any, s: Statistic) -> RankExample:
 
 
 STATISTIC_CHECKS: tuple[Check, ...] = (
-    Check("runs", "raises nothing", runs, examples()),
+    Check("runs", "raises nothing", runs, examples(), implied=NAMED),
     Check("returns-one-number", "an estimate is one finite number", one_number, examples()),
     Check("leaves-input-alone", "what the ranks hold is not changed", leaves_alone, examples()),
     Check("ignores-global-random-state", "one input, one answer", global_state, examples(), share=0.5),

@@ -7,6 +7,7 @@ instead: whether the table, as a batch, passes.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from hypothesis import assume
 
 from .engine import Failure, need
 from .guard import as_array, as_number, guarded
-from .kinds import KINDS
+from .kinds import KINDS, OTHERS, TOLERANCES
 from .listing import BOUNDARY, inequalities, parts, ratio
 
 ROLES = ("exact", "same-batch", "lagged", "pilot")
@@ -71,8 +72,7 @@ class BatchRule:
                 "size", "accept")), ("arrays", self.arrays, ("numpy", "torch", "jax"))):
             if value not in known:
                 raise ValueError(f"{what} is {value!r}; use one of {', '.join(known)}")
-        if not callable(self.call):
-            raise ValueError(f"the rule is {self.call!r}; give a callable rule(gradients, **params)")
+        fits(self.call, (None,), (*TOLERANCES[self.kind], *OTHERS.get(self.kind, ())), f"a rule of kind {self.kind}")
         if self.replacement and self.role != "exact":
             raise ValueError(f"replacement=True says how the population is drawn; with role={self.role!r} the table is "
                              "a batch: leave it out")
@@ -93,9 +93,10 @@ class BatchRule:
 
             return torch.as_tensor(array)
         if self.arrays == "jax":
-            import jax.numpy as jnp
+            import jax
 
-            return jnp.asarray(array)
+            with jax.enable_x64(True):
+                return jax.numpy.asarray(array)
         return array
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +104,16 @@ class BatchRule:
 
     def raw(self, rows: Rows, params: Mapping[str, Any], seed: int = 0, **more: Any) -> float:
         """What the rule answers, as a number; a broken contract is a `Failure`."""
-        return self.read(guarded(self.call, self.convert(rows), seed=seed, **self.arguments(params), **more), len(rows))
+        return self.read(self.ask(self.convert(rows), self.arguments(params), seed, **more), len(rows))
+
+    def ask(self, table: Any, arguments: Mapping[str, Any], seed: int = 0, **more: Any) -> Any:
+        """The answer as it comes, in double precision for JAX too; an exception is a `Failure`."""
+        if self.arrays != "jax":
+            return guarded(self.call, table, seed=seed, **arguments, **more)
+        import jax
+
+        with jax.enable_x64(True):
+            return guarded(self.call, table, seed=seed, **arguments, **more)
 
     def read(self, answer: Any, N: int) -> float:
         if self.answers == "size":
@@ -115,6 +125,24 @@ class BatchRule:
     def asked(self, rows: Rows, params: Mapping[str, Any], **more: Any) -> float:
         """The size in whole samples, at least 1, or inf."""
         return whole(self.raw(rows, params, **more))
+
+
+def fits(call: Any, given: Sequence[Any], names: Sequence[str], what: str) -> None:
+    """One line if `call` cannot be called so: a class, or a function with other parameters."""
+    told = f"{what} is called as rule({', '.join(['gradients'] * len(given) + [f'{n}=...' for n in names])})"
+    if isinstance(call, type):
+        raise ValueError(f"{call.__name__} is a class; {told}: wrap it in samplingtheory.testing.Scheduler(" +
+                         f"{call.__name__}, step=NAME) or Sequential({call.__name__}), and give that")
+    if not callable(call):
+        raise ValueError(f"the rule is {call!r}; {told}")
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):
+        return  # built-in code does not say what it takes
+    try:
+        signature.bind(*given, **dict.fromkeys(names))
+    except TypeError as error:
+        raise ValueError(f"{told}, but it takes {signature}: {error}") from None
 
 
 def whole(size: float) -> float:
@@ -153,6 +181,6 @@ def leaves_alone(rule: BatchRule, example: RuleExample) -> None:
     before = as_array(given).copy()
     params = rule.arguments(example.params)
     kept = {k: as_array(v).copy() for k, v in params.items()}
-    guarded(rule.call, given, **params)
+    rule.ask(given, params)
     need(np.array_equal(as_array(given), before), "changes the gradients that it is given")
     need(all(np.array_equal(as_array(v), kept[k]) for k, v in params.items()), "changes its parameters")

@@ -13,6 +13,7 @@ from samplingtheory.testing import (
     Sequential,
     batch_rule_checks,
     check_batch_rule,
+    mutants,
 )
 from samplingtheory.testing.batch import batch_rule
 from samplingtheory.testing.engine import run_check
@@ -24,51 +25,28 @@ from samplingtheory.testing.rule_checks import RULE_CHECKS
 from . import toys
 
 CHECKS = {c.name: c for c in RULE_CHECKS}
-CAUGHT = {  # check -> (rule, flags, the checks that may fail beside it)
-    "runs": (toys.raises, {}, None),
-    "returns-one-number": (toys.nan, {}, None),
-    "leaves-input-alone": (toys.rude, {}, set()),
-    "ignores-global-random-state": (toys.lottery, {}, None),
-    "range": (toys.negative, {}, set()),
-    "degenerate": (toys.careless, {}, {"minimality", "duplication"}),
-    "soundness": (toys.unsound, {}, None),
-    "minimality": (toys.wasteful, {}, {"duplication", "ordering"}),
-    "scale": (toys.far_scale, {}, {"degenerate"}),
-    "rotation": (toys.grid, {}, {"scale"}),
-    "permutation": (toys.first_row, {}, {"minimality", "duplication", "ordering", "rotation", "monotone", "scale"}),
-    "monotone": (toys.big_tolerance, {}, set()),
-    "duplication": (toys.long_table, {}, {"degenerate"}),
-    "finite-population": (toys.no_tiny, {}, set()),
-    "sharding": (toys.by_ranks, {"role": "lagged", "sharded": True}, set()),
-    "unbiased": (toys.same_batch, {"role": "same-batch", "answers": "accept", "claims_unbiased": True}, set()),
-}
+ALONE = {m.only: m for m in mutants() if m.only and m.subject == "rule"}
+NAMED = {"runs": toys.raises, "returns-one-number": toys.nan}  # whatever fails here fails everywhere
 
 
-@pytest.mark.parametrize("check", CAUGHT)
+@pytest.mark.parametrize("check", [*ALONE, *NAMED, "scale"])
 def test_each_check_catches_what_it_is_there_for(check):
-    rule, flags, _ = CAUGHT[check]
-    result = run_check(CHECKS[check], batch_rule(rule, kind="norm", **flags))
+    mutant = ALONE.get(check)
+    rule = batch_rule(mutant.build, **mutant.flags) if mutant else batch_rule(NAMED.get(check, toys.far_scale), kind="norm")
+    result = run_check(CHECKS[check], rule)
     assert result.verdict == "FAILED"
     assert result.counterexample.startswith("gradients = [[")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("check", [c for c, (_, _, others) in CAUGHT.items() if others is not None])
+@pytest.mark.parametrize("check", ALONE)
 def test_no_other_check_is_needed_for_it(check):
-    rule, flags, others = CAUGHT[check]
-    assert set(check_batch_rule(rule, kind="norm", **flags).failed) <= {check} | others
-
-
-def test_ordering_catches_a_test_that_is_right_at_short_decimals_only():
-    def rule(table, theta):
-        wide = abs(theta * 20 - round(theta * 20)) > 1e-9  # the optimal split is no short decimal
-        return float(len(table)) if wide else reference("inner-product")(table, theta=theta)
-
-    assert set(check_batch_rule(rule, kind="inner-product").failed) == {"ordering", "monotone"}
+    mutant = ALONE[check]
+    assert check_batch_rule(mutant.build, **mutant.flags).failed == (check,)
 
 
 def test_every_check_has_such_a_rule():
-    assert {c.name for c in RULE_CHECKS} == {*CAUGHT, "ordering"}
+    assert {c.name for c in RULE_CHECKS} == {*ALONE, *NAMED, "scale"}
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
@@ -93,11 +71,27 @@ def test_parametrised_checks_fail_with_the_table():
 @pytest.mark.parametrize("rule, words", [
     (toys.raises, "raises RuntimeError: no such kernel"), (toys.nan, "returns NaN"),
     (toys.shaped, r"returns an array of shape \(1, 2\)"), (toys.text, "returns str where a size"),
+    (toys.nothing_at_all, "returns None where a size"), (toys.mutates, "changes the gradients"),
+    (toys.lottery, "depends on the global random state"),
 ])
 def test_broken_contracts_are_named_failures(rule, words):
     report = check_batch_rule(rule, kind="norm", examples=10)
     assert not report.ok
     assert re.search(words, str(report))
+
+
+def test_what_was_said_is_not_said_again():
+    said = str(check_batch_rule(toys.raises, kind="norm", examples=10))
+    assert said.count("no such kernel") == 1 and said.count("as in runs") == 14 and "answers on no table" in said
+
+
+@pytest.mark.parametrize("rule, words", [
+    (lambda gradients, theta: 1.0, r"is called as rule\(gradients, eps=...\), but it takes \(gradients, theta\)"),
+    (Sequential, "Sequential is a class; .* wrap it in samplingtheory.testing.Scheduler"), (3, "the rule is 3"),
+])
+def test_what_cannot_be_called_so_is_one_line(rule, words):
+    with pytest.raises(ValueError, match=words):
+        check_batch_rule(rule, kind="norm")
 
 
 def test_random_state_is_named_and_left_alone():

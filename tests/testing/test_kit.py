@@ -1,6 +1,7 @@
 """Statistics, optimizers, proxes, claims, mutants, diagnosis, vectors, strategies and the command."""
 
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ from hypothesis import strategies as hs
 import samplingtheory as sth
 from samplingtheory import cli
 from samplingtheory.check import check
+from samplingtheory.report import kills
 from samplingtheory.testing import (
     check_batch_rule,
     check_optimizer,
@@ -25,14 +27,17 @@ from samplingtheory.testing import (
     vectors,
 )
 from samplingtheory.testing.batch import batch_rule
-from samplingtheory.testing.conform import check_ourselves, check_third_party, ourselves
+from samplingtheory.testing.conform import print_reports
 from samplingtheory.testing.engine import run_check
 from samplingtheory.testing.kinds import real_size, reference
 from samplingtheory.testing.listing import parts
-from samplingtheory.testing.matrix import first_killer, kill_matrix, page, summary
+from samplingtheory.testing.matrix import FRONTS, data, first_killer, kill_matrix
+from samplingtheory.testing.matrix import dumps as dumped
 from samplingtheory.testing.mistakes.optimizers import factory
 from samplingtheory.testing.mistakes.ranks import within_plus_between
 from samplingtheory.testing.mistakes.theorems import claim
+from samplingtheory.testing.others import check_third_party
+from samplingtheory.testing.ourselves import check_ourselves, ourselves
 from samplingtheory.testing.recursions import HYPER
 from samplingtheory.testing.rule_checks import RULE_CHECKS
 from samplingtheory.testing.vectors import dumps, value
@@ -48,8 +53,9 @@ def test_enough_mutants_with_unique_names():
 
 @pytest.mark.parametrize("label", MUTANTS)
 def test_every_mutant_is_killed_without_a_reference_or_is_equivalent(label):
-    killer = first_killer(MUTANTS[label], examples=40)
-    assert bool(killer) != bool(MUTANTS[label].equivalent), killer
+    mutant = MUTANTS[label]
+    killer = first_killer(mutant, examples=50 if mutant.only else 25)
+    assert bool(killer) != bool(mutant.equivalent) and killer in (mutant.only or killer)
 
 
 def test_conservative_mutants_are_sound():
@@ -58,10 +64,14 @@ def test_conservative_mutants_are_sound():
             assert run_check(SOUND, batch_rule(m.build, **m.flags), 30, shrink=False).verdict == "passed", m.label
 
 
-def test_we_pass_our_own_checks():
+def test_we_pass_our_own_checks_and_every_check_has_its_examples(capsys):
     reports = list(check_ourselves(examples=40))
     assert len(reports) == sum(map(len, ourselves())) + 1
-    assert [r.subject for r in reports if not r.ok] == []
+    assert print_reports(iter(reports), print) == 0
+    counts = capsys.readouterr().out.partition("Examples judged")[2].splitlines()
+    for line, (_, checks) in zip(counts[1:], list(FRONTS.values())[:-1], strict=False):
+        found = dict(re.findall(r"([a-z-]+) ([\d,]+)", line))
+        assert all(int(found[c.name].replace(",", "")) >= 40 for c in checks), line
 
 
 def test_torch_passes():
@@ -203,15 +213,38 @@ def test_strategies_give_what_they_say(data):
 
 def test_matrix_page():
     rows = kill_matrix([m for m in mutants() if m.subject in ("prox", "theorem")], examples=10)
-    text = page(rows)
+    found = data(rows, 10)
+    text = kills.page(found)
     assert text.count("<tr>") == len(rows) + 2 and "equivalent: the same function" in text
-    assert summary(rows).startswith(f"{len(rows)} mutants: ")
+    assert kills.summary(found).startswith(f"{len(rows)} mutants: ")
     assert [r.mutant.label for r in rows if r.wrong] == []
+
+
+def test_the_shipped_matrix_is_of_these_mutants_and_checks():
+    shipped = kills.shipped()
+    assert [m["label"] for m in kills.mutants(shipped)] == list(MUTANTS)
+    for section, (title, checks) in zip(shipped["sections"], FRONTS.values(), strict=True):
+        assert section["title"] == title
+        assert [(c["name"], c["words"], c["implied"]) for c in section["checks"]] == [
+            (c.name, c.words, c.implied) for c in checks]
+
+
+def test_every_check_catches_something_alone_or_says_why_not():
+    shipped = kills.shipped()
+    assert kills.unexplained(shipped) == [] and not any(m["wrong"] for m in kills.mutants(shipped))
+    for section in shipped["sections"]:
+        for c in section["checks"]:
+            assert not (c["implied"] and kills.alone(section, c["name"])), f"{c['name']} is not implied after all"
+    section = {**shipped["sections"][0], "mutants": []}
+    assert "Batch-size rules: scale" in kills.unexplained({"sections": [section]})
 
 
 @pytest.mark.slow
 def test_whole_matrix():
-    assert [r.mutant.label for r in kill_matrix(examples=50) if r.wrong] == []
+    found, shipped = data(kill_matrix(examples=50)), kills.shipped()
+    assert [m["label"] for m in kills.mutants(found) if m["wrong"]] == [] and kills.unexplained(found) == []
+    if found["hypothesis"] == shipped["hypothesis"]:  # another version draws other examples
+        assert dumped(found) == dumped(shipped)
 
 
 def run(*argv):

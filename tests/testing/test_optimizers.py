@@ -3,7 +3,7 @@
 import pytest
 
 from samplingtheory.testing import check_optimizer, from_torch, optimizer_checks
-from samplingtheory.testing.conform import third_party
+from samplingtheory.testing.others import third_party
 
 torch = pytest.importorskip("torch")
 
