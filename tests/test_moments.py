@@ -166,3 +166,11 @@ def test_what_is_no_table_of_real_numbers_is_refused(gradients):
 def test_a_table_of_fractions_becomes_floats():
     table = np.array([[Fraction(1), Fraction(2)], [Fraction(3), Fraction(5)]], dtype=object)
     assert sth.moments(table).total == 6.5
+
+
+def test_a_law_with_diagonal_covariance_is_that_with_the_matrix():
+    mean, cov = np.array([[1.0, -2.0, 0.5], [0.3, 0.0, 4.0]]), np.array([4.0, 0.25, 9.0])
+    thin, full = Spread(mean, cov), Spread(mean, np.diag(cov))
+    np.testing.assert_allclose(thin.along, [(mean[r] ** 2 @ cov) / (mean[r] @ mean[r]) for r in range(2)], rtol=1e-12)
+    for name in ("along", "total", "variances"):
+        np.testing.assert_allclose(getattr(thin, name), getattr(full, name), rtol=1e-12)

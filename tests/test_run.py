@@ -179,3 +179,10 @@ def test_the_final_state_of_a_stopped_replicate_is_the_one_at_its_stop():
     trace = st.run(five(), st.AdamW(0.1), st.Fixed(2), [3.0], 9, replicates=3, rng=0, stop=stop)
     assert len(trace["gap"]) == 4 and trace.final.k.tolist() == [1, 2, 3]
     np.testing.assert_array_equal(five().gap(trace.final.x), trace["gap"][-1])
+
+
+def test_no_noise_over_no_signal_is_no_noise():
+    """At the minimiser with all samples: 0/0 is 0 in rel_total; one sample of an interpolating sum alike."""
+    sum_ = QuadraticSum(np.ones(3), np.zeros((3, 1)))
+    trace = st.run(sum_, st.SGD(0.5), st.Fixed(1), [0.0], 2, record=("rel_total", "rel_along", "rel_across"))
+    assert not any(trace[name].any() for name in ("rel_total", "rel_along", "rel_across"))

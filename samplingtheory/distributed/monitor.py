@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -116,7 +117,7 @@ class GradientMonitor:
         """
         if not self.tap.enabled:
             raise ValueError("the monitor was off in this step; set monitor.enabled = True before its forward pass")
-        sizes = [counts] if isinstance(counts, int) else list(counts)
+        sizes = list(counts) if isinstance(counts, Iterable) else [counts]
         rounds = self.tap.rounds
         state = self._state(sizes)
         sums = self._local(sizes, rounds) if state == FINE else [0.0] * 5
@@ -124,12 +125,14 @@ class GradientMonitor:
         rows = [row] if self.alone else add_rows(row, self.group)
         self.reset()
         self._agree(rows)
+        if not 0 < scale < math.inf:  # last: a rank that raises earlier would leave the others waiting
+            raise ValueError(f"scale is {scale}; give the finite factor above 0 by which the loss was multiplied")
         return self._statistics([math.fsum(column) for column in zip(*(row[3:] for row in rows), strict=True)],
                                 len(sizes), rounds, scale)
 
     def _state(self, sizes: Sequence[int]) -> int:
         rounds, M = self.tap.rounds, len(sizes)
-        if not sizes or any(not isinstance(c, int) or c <= 0 for c in sizes):
+        if not sizes or any(not isinstance(c, Integral) or c <= 0 for c in sizes):
             return BAD_COUNTS
         if rounds == 0:
             return NO_GRADIENT

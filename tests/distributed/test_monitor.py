@@ -311,3 +311,21 @@ def test_a_step_without_all_its_micro_batches_is_refused():
     with pytest.raises(ValueError, match="got 1 micro-batches; the plan has 2"):
         train_step(model, torch.optim.SGD(model.parameters(), lr=0.1), [ref.samples("mlp", 4, torch.float32)], ref.loss,
                    plan)
+
+
+def test_counts_may_be_numpy_integers_and_bad_ones_are_reported_by_all_ranks():
+    """What is no list is judged with the rest, after the exchange: a rank that raised before it would leave the others."""
+    def look(counts, scale=1.0):
+        model = ref.build("mlp", torch.float64)
+        monitor_ = GradientMonitor(model)
+        for _ in range(2):
+            ref.loss(model, ref.samples("mlp", 4, torch.float64))[0].backward()
+        return monitor_.measure(counts, scale)
+
+    assert look(np.array([4, 4])).samples == 8
+    for counts in (4.0, None, [4, "4"]):
+        with pytest.raises(ValueError, match="counts must be the sizes"):
+            look(counts)
+    for scale in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="give the finite factor above 0"):
+            look([4, 4], scale)

@@ -125,3 +125,14 @@ def test_suprema_over_starts_are_reached_on_an_axis():
     found = Recursion(6, everywhere=True)._suprema(case(None), Quadratic(h))
     for name in ("gap", "dist2"):
         np.testing.assert_allclose(found[name], np.maximum(*(c[name] for c in columns)), rtol=1e-12)
+
+
+def test_the_limits_of_exact_evidence_lie_on_both_sides():
+    found = exact_evidence(np.array([0.2, 0.5]), str, 0.01)
+    assert (found.value, found.lower, found.upper) == pytest.approx((0.5, 0.495, 0.505)) and found.where == "1"
+
+
+def test_an_equality_between_zeros_holds_and_with_one_zero_fails():
+    same = Quantity((), lambda *sides: sides, equality=True)
+    assert same.ratio(np.array([0.0, 2.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])).tolist() == [
+        1, 2, math.inf, math.inf]

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 import samplingtheory as st
 from samplingtheory.claims.base import Case, Symbols
 from samplingtheory.claims.gap2026.same_batch import skewed
 from samplingtheory.evidence.base import Quantity
-from samplingtheory.evidence.simulate import Bet, floor_of
+from samplingtheory.evidence.simulate import Bet, counted, floor_of
 from samplingtheory.problems.composite import Composite
 from samplingtheory.problems.prox import L1
 from samplingtheory.problems.quadratic import GaussianQuadratic
@@ -66,3 +67,13 @@ def test_statements_end_before_the_first_bound_that_rounding_reaches():
     start = float(problem.gap(np.array([[3.0]]))[0])
     last = found.series["k"][-1]
     assert start * 0.041**last >= floor_of(problem) > start * 0.041 ** (last + 1)
+
+
+def test_counted_failures_are_measured_in_units_of_delta():
+    """3 failures in 1000 at delta = 0.05: rate and both Clopper-Pearson limits over delta."""
+    failed = np.zeros(1000)
+    failed[:3] = 1
+    found = counted(failed, 0.05, {}, 0.01)
+    limits = [beta.ppf(0.01, 3, 998), beta.ppf(0.99, 4, 997)]
+    assert (found.value, found.lower, found.upper) == pytest.approx((0.06, limits[0] / 0.05, limits[1] / 0.05))
+    assert found.confirmed and not found.refutes
