@@ -66,4 +66,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    """The public names, for completion; all else is still reached by its full name."""
+    return sorted([*__all__, "__version__"])

@@ -65,6 +65,13 @@ def test_mathematics_touches_no_clock_file_or_global_randomness():
                 assert node.attr in {"default_rng", "Generator", "SeedSequence"}, f"{path.name}: {ast.unparse(node)}"
 
 
+def test_the_package_completes_to_its_public_names():
+    import samplingtheory
+
+    assert dir(samplingtheory) == sorted([*samplingtheory.__all__, "__version__"])
+    assert all(hasattr(samplingtheory, name) for name in samplingtheory.__all__)
+
+
 def test_the_order_test_can_fail():
     node = ast.parse("from ..claims.base import Claim").body[0]
     assert targets(ROOT / "problems" / "base.py", node) == ["claims"]

@@ -30,7 +30,8 @@ def _growth(case: Case, seen: Mapping[str, float]) -> float:
     return 1 - (1 + seen["rel_total"]) / case.symbols.growth
 
 
-SMOOTH = Hypothesis("the gradient of F is Lipschitz with the constant L that the bound uses", _smooth)
+SMOOTH = Hypothesis("F lies below its quadratic upper bound with the constant L that the bound uses, as it does if its "
+                    "gradient is L-Lipschitz", _smooth)
 STRONG = Hypothesis("F is strongly convex with the constant mu that the bound uses", _strong)
 TEST = Hypothesis("the test holds at every iterate: E|g|^2 <= M |grad F|^2, M = 1 + eps^2 or 1 + theta^2 + nu^2",
                   _growth, ("rel_total",))
@@ -48,7 +49,6 @@ def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
 INSIDE = Hypothesis("the iterates stay in the ball on which the constants are certified",
                     lambda case, seen: 1 - seen["reach"], ("reach",))
 # weaker than SMOOTH, but what a problem certifies is a Lipschitz constant, and that gives both
-UPPER = Hypothesis("F lies below its quadratic upper bound with the constant L that the bound uses", _smooth)
 SHORT_STEP = step_at_most(lambda s: 1 / (s.L * s.growth), "the step is at most 1/(L M)")
 
 

@@ -11,6 +11,7 @@ Relative laws of size eps meet the norm test at eps with equality at n = 1, and 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,8 +39,8 @@ def _equal(size: Array, d: int) -> Array:
 
 
 @dataclass(frozen=True)
-class Gaussian:
-    """e ~ N(0, eps^2 |G|^2 I/d): E|e|^2 = eps^2 |G|^2."""
+class _Relative:
+    """What laws of relative size share: E|e|^2 = eps^2 |G|^2."""
 
     eps: float
 
@@ -49,36 +50,35 @@ class Gaussian:
     @property
     def growth(self) -> float:
         return 1 + self.eps * self.eps
+
+
+class _Normal:
+    """What Gaussian laws share: a batch of any size is one draw."""
+
+    deviation: Callable[[Array], Array]
+
+    def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
+        return gaussian_batch(G, self.deviation(G), n, rng)
+
+
+@dataclass(frozen=True)
+class Gaussian(_Normal, _Relative):
+    """e ~ N(0, eps^2 |G|^2 I/d): E|e|^2 = eps^2 |G|^2."""
 
     def deviation(self, G: Array) -> Array:
         return _equal(self.eps * _length(G), G.shape[-1])
 
-    def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
-        return gaussian_batch(G, self.deviation(G), n, rng)
-
 
 @dataclass(frozen=True)
-class CoordinateGaussian:
+class CoordinateGaussian(_Normal, _Relative):
     """e_i ~ N(0, eps^2 G_i^2), independent: the coordinate-wise norm test at eps with equality in each coordinate."""
-
-    eps: float
-
-    def __post_init__(self) -> None:
-        _check("eps", self.eps)
-
-    @property
-    def growth(self) -> float:
-        return 1 + self.eps * self.eps
 
     def deviation(self, G: Array) -> Array:
         return self.eps * np.abs(G)
 
-    def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
-        return gaussian_batch(G, self.deviation(G), n, rng)
-
 
 @dataclass(frozen=True)
-class AdditiveGaussian:
+class AdditiveGaussian(_Normal):
     """e ~ N(0, sigma^2 I/d) everywhere: E|e|^2 = sigma^2, so no growth constant."""
 
     sigma: float
@@ -90,25 +90,13 @@ class AdditiveGaussian:
     def deviation(self, G: Array) -> Array:
         return _equal(np.full((len(G), 1), self.sigma), G.shape[-1])
 
-    def batch(self, G: Array, n: Array, rng: np.random.Generator) -> GaussianSample:
-        return gaussian_batch(G, self.deviation(G), n, rng)
-
 
 @dataclass(frozen=True)
-class Sphere:
+class Sphere(_Relative):
     """e = eps |G| u, u uniform on the unit sphere: |g - G| = eps |G| surely at n = 1, on every path.
 
     The mean of more samples lies inside the ball; it has no short description, so every sample is drawn.
     """
-
-    eps: float
-
-    def __post_init__(self) -> None:
-        _check("eps", self.eps)
-
-    @property
-    def growth(self) -> float:
-        return 1 + self.eps * self.eps
 
     def deviation(self, G: Array) -> Array:
         return _equal(self.eps * _length(G), G.shape[-1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import samplingtheory as sth
+from samplingtheory.criteria import needs_spread
 
 
 @pytest.mark.parametrize("criterion, growth", [
@@ -14,3 +15,12 @@ import samplingtheory as sth
 
 def test_growth_of(criterion, growth):
     assert sth.growth_of(criterion) == growth
+
+
+@pytest.mark.parametrize("criterion, needs", [
+    (sth.NormTest(1), True), (sth.KnownVariance(sth.NormTest(1), 2.0), False),
+    (sth.Repaired(sth.NormTest(1)), True), (sth.KnownVariance(sth.Debiased(sth.NormTest(1)), 2.0), False),
+    (sth.Debiased(sth.KnownVariance(sth.NormTest(1), 2.0)), True),  # the correction reads the batch's own spread
+])
+def test_needs_spread(criterion, needs):
+    assert needs_spread(criterion) == needs

@@ -19,7 +19,6 @@ from ..common import (
     SHORT_STEP,
     SMOOTH,
     TEST,
-    UPPER,
     cosine_sum,
     iterations,
     running_min,
@@ -133,7 +132,7 @@ def _cosines(evidence: Any) -> Case:
     return sgd_case("sum of 1 - cos, N = 6", cosine_sum(), Ahead(NormTest(0.5**0.5)), [2.0], evidence, 1.5)
 
 
-NONCONVEX = {"upper bound": UPPER, "step": SHORT_STEP, "test": TEST}
+NONCONVEX = {"upper bound": SMOOTH, "step": SHORT_STEP, "test": TEST}
 
 
 def _saddle(**how: Any) -> Case:
