@@ -48,7 +48,6 @@ def step_at_most(limit: Callable[[Symbols], float], words: str) -> Hypothesis:
 
 INSIDE = Hypothesis("the iterates stay in the ball on which the constants are certified",
                     lambda case, seen: 1 - seen["reach"], ("reach",))
-# weaker than SMOOTH, but what a problem certifies is a Lipschitz constant, and that gives both
 SHORT_STEP = step_at_most(lambda s: 1 / (s.L * s.growth), "the step is at most 1/(L M)")
 
 

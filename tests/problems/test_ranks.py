@@ -60,15 +60,3 @@ def test_enumeration_has_the_law_of_the_draw():
 def test_shares_are_checked():
     with pytest.raises(ValueError, match="at least two ranks"):
         Ranks(finite(), (3,))
-
-
-@settings(max_examples=30, deadline=None)
-@given(some.integers(2, 6), some.integers(1, 40), some.integers(0, 2**31))
-def test_ranked_holds_the_statistics_of_units(J, n, seed):
-    """Two ways to one number: tables of rank means, and their squared norms (what ranks of equal size send)."""
-    drawn = Ranks(GaussianQuadratic(np.ones(6), 2.0), (1,) * J).draw(np.ones((3, 6)), np.full(3, float(n)),
-                                                                     np.random.default_rng(seed))
-    m = drawn.moments
-    s = unit_statistics((m.atoms**2).sum(-1), m.signal, np.full(J, int(m.n[0]) // J))
-    for mine, theirs in ((m.printed, s.between), (m.scalars, s.between), (m.total, s.total), (m.n, s.n)):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-8)
