@@ -25,6 +25,6 @@ problem = FiniteSum(gradients, gap, Constants(1.5, 0.5, np.zeros(1)), 3, 1)
 
 if __name__ == "__main__":
     for finding in st.check_problem(problem):
-        print(f"{'ok ' if finding.passed else 'NOT'} {finding.check}")
+        print(finding)
     trace = st.run(problem, st.SGD(0.5), st.Ahead(st.NormTest(0.5)), np.array([3.0]), 20, replicates=100, rng=0)
     print(f"mean gap after 20 steps: {trace['gap'][-1].mean():.1e}")

@@ -35,6 +35,11 @@ class Finding:
     tolerance: float
     detail: str
 
+    def __str__(self) -> str:
+        if math.isnan(self.worst):
+            return f"--  {self.check}: {self.detail}"
+        return f"{'ok ' if self.passed else 'NOT'} {self.check}: {self.worst:.2g}, at most {self.tolerance:.2g} ({self.detail})"
+
 
 def _finding(check: str, worst: Any, tolerance: float, detail: str) -> Finding:
     value = float(np.max(worst))

@@ -9,7 +9,7 @@ import pytest
 
 from samplingtheory.problems.ball import MatrixFactorisation
 from samplingtheory.problems.base import Batch, Constants
-from samplingtheory.problems.check import check_problem
+from samplingtheory.problems.check import Finding, check_problem
 from samplingtheory.problems.finite import FiniteSum, draw_batch
 from samplingtheory.problems.oracles import FourAtoms, Lazy, Oracle
 from samplingtheory.problems.quadratic import GaussianQuadratic, Quadratic, QuadraticSum
@@ -201,3 +201,9 @@ def test_bad_relaxed_constants(wrong):
 
 def test_a_smooth_function_is_relaxed_smooth():
     assert Constants(2.0, -5.0).L0 == 5 and Constants(2.0, 1.0).L0 == 2 and Constants(math.inf, 0.0).L0 == math.inf
+
+
+def test_a_finding_says_what_was_not_checked():
+    assert str(Finding("gap", True, 0.5, 1.0, "how")) == "ok  gap: 0.5, at most 1 (how)"
+    assert str(Finding("gap", False, 2.0, 1.0, "how")).startswith("NOT gap: 2")
+    assert str(Finding("every batch", True, math.nan, math.nan, "not checked: N is large")).startswith("--  every batch: not")
