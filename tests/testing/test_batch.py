@@ -17,8 +17,6 @@ from samplingtheory.testing import (
 )
 from samplingtheory.testing.batch import batch_rule
 from samplingtheory.testing.engine import run_check
-from samplingtheory.testing.kinds import KINDS, reference
-from samplingtheory.testing.listing import SAMPLINGS
 from samplingtheory.testing.ranks import reference_statistic
 from samplingtheory.testing.rule_checks import RULE_CHECKS
 
@@ -47,14 +45,6 @@ def test_no_other_check_is_needed_for_it(check):
 
 def test_every_check_has_such_a_rule():
     assert {c.name for c in RULE_CHECKS} == {*ALONE, *NAMED, "scale"}
-
-
-@pytest.mark.parametrize("sampling", SAMPLINGS)
-@pytest.mark.parametrize("kind", KINDS)
-def test_our_tests_pass(kind, sampling):
-    role = "lagged" if sampling == "batch" else "exact"
-    check_batch_rule(reference(kind, sampling), kind=kind, role=role, replacement=sampling == "with",
-                     examples=15).require()
 
 
 @pytest.mark.parametrize("check", batch_rule_checks(toys.right, kind="norm", examples=10), ids=str)

@@ -74,7 +74,8 @@ def test_we_pass_our_own_checks_and_every_check_has_its_examples(capsys):
         assert all(int(found[c.name].replace(",", "")) >= 40 for c in checks), line
 
 
-def test_torch_passes():
+@pytest.mark.slow
+def test_torch_passes_and_rules_as_described_fail_as_expected():
     pytest.importorskip("torch")
     reports = list(check_third_party(examples=15))
     assert len(reports) >= 6 and all(r.ok for r in reports)
@@ -212,10 +213,10 @@ def test_strategies_give_what_they_say(data):
 
 
 def test_matrix_page():
-    rows = kill_matrix([m for m in mutants() if m.subject in ("prox", "theorem")], examples=10)
+    rows = kill_matrix([m for m in mutants() if m.subject == "prox"], examples=10)
     found = data(rows, 10)
     text = kills.page(found)
-    assert text.count("<tr>") == len(rows) + 2 and "equivalent: the same function" in text
+    assert text.count("<tr>") == len(rows) + 1 and "equivalent: the same function" in text
     assert kills.summary(found).startswith(f"{len(rows)} mutants: ")
     assert [r.mutant.label for r in rows if r.wrong] == []
 
